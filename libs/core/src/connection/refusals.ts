@@ -1,0 +1,55 @@
+import type { Refusal } from '../errors.js';
+import { connectionName } from '../resource-names.js';
+import type { Connection } from './connection.js';
+
+/** Why a connection in this state can neither be read nor rotated; `undefined` where it can. */
+export function refusalForState(connection: Connection): Refusal | undefined {
+  const name = connectionName(connection);
+  switch (connection.state) {
+    case 'ACTIVE':
+    case 'IN_DOUBT':
+      return undefined;
+    case 'PAUSED':
+      return {
+        reason: 'CONNECTION_PAUSED',
+        message: `${name} has been paused by an operator, who can resume it.`,
+      };
+    case 'REVOKED':
+      return { reason: 'CONNECTION_REVOKED', message: `${name} has been revoked. It can be authorized anew.` };
+    case 'REAUTHORIZATION_REQUIRED': {
+      const cause = connection.lastError;
+      return {
+        reason: 'REAUTHORIZATION_REQUIRED',
+        message: cause
+          ? `${name} has to be authorized again (${cause.code}: ${cause.description}).`
+          : `${name} has not been authorized yet.`,
+        metadata: { last_error: cause?.code ?? 'never_authorized' },
+      };
+    }
+  }
+}
+
+/** The refusal for a token that cannot be had before the connection's doubt is resolved. */
+export function inDoubt(connection: Connection, retryAfterMs: number): Refusal {
+  const cause = connection.lastError;
+  return {
+    reason: 'CONNECTION_IN_DOUBT',
+    message: `A refresh token of ${connectionName(connection)} may have been spent, and its answer is not in hand (${cause?.code ?? 'unknown'}). The broker resolves this by itself, as late as is safe.`,
+    metadata: { last_error: cause?.code ?? 'unknown' },
+    retryAfterMs,
+  };
+}
+
+/** The refusal for a token that cannot be had because the authorization server is in trouble. */
+export function serverDown(
+  code: string | undefined,
+  description: string | undefined,
+  retryAfterMs: number,
+): Refusal {
+  return {
+    reason: 'AUTHORIZATION_SERVER_DOWN',
+    message: `The authorization server gives no new access token now (${code ?? 'unknown'}: ${description ?? 'no reason known'}). The broker keeps trying.`,
+    metadata: { last_error: code ?? 'unknown' },
+    retryAfterMs: Math.max(retryAfterMs, 250),
+  };
+}

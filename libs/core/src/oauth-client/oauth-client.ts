@@ -1,0 +1,38 @@
+import type { Sealed } from '../sealer.js';
+
+/** How the broker authenticates at the token endpoint, by the names of RFC 8414 and OpenID Connect. */
+export type ClientAuthMethod = 'client_secret_basic' | 'client_secret_post' | 'none';
+
+/** The endpoints of an authorization server without discovery. */
+export interface Endpoints {
+  readonly authorizationEndpoint: string;
+  readonly tokenEndpoint: string;
+  readonly revocationEndpoint?: string;
+  readonly jwksUri?: string;
+}
+
+/** One registration at an authorization server. */
+export interface OAuthClient {
+  /** The key of its row; its sealed secret is bound to it. */
+  readonly uid: string;
+  /** The last segment of its name: `clients/{id}`. */
+  readonly id: string;
+  /** The issuer identifier, with its path and without a trailing slash of its own making. */
+  readonly issuer: string;
+  /** Absent: found by discovery. */
+  readonly endpoints?: Endpoints;
+  /** RFC 6749 section 2.2. */
+  readonly clientId: string;
+  readonly authMethod: ClientAuthMethod;
+  readonly clientSecret?: Sealed;
+  readonly scopes: readonly string[];
+  readonly profile: string;
+  /** The share of an access token's life after which it is rotated. */
+  readonly rotateAt: number;
+  /** The life to assume where an answer has no `expires_in`, in milliseconds. */
+  readonly defaultTokenTtlMs: number;
+  /** Counts its changes: whoever keeps something made from it compares this. */
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}

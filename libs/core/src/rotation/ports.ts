@@ -1,0 +1,172 @@
+import type { Attempt, Connection, LastError, StoredAccessToken } from '../connection/connection.js';
+import type { OAuthClient } from '../oauth-client/oauth-client.js';
+import type { Sealed } from '../sealer.js';
+import type { Secret } from '../secret.js';
+
+/** A connection whose rotation this replica has committed to try (step 1 of the protocol). */
+export interface Claim {
+  readonly connection: Connection;
+  readonly attempt: Attempt;
+  /** {@link Clock.monotonic} of this process when the claim was asked for; its deadline counts from here. */
+  readonly claimedAtMonotonic: number;
+}
+
+/** Who claims, and how long nobody else may take the attempt over. */
+export interface ClaimRequest {
+  readonly replica: string;
+  readonly attemptDeadlineMs: number;
+}
+
+/** What an attempt changes in the row of its connection. */
+export type RotationChange =
+  | {
+      readonly kind: 'rotated';
+      /** The generation from now on. */
+      readonly generation: number;
+      /** Absent for client credentials. */
+      readonly refreshToken?: Sealed;
+      readonly accessToken: StoredAccessToken;
+      /** Present where the answer named another scope than before and the default variant was asked for. */
+      readonly scopes?: readonly string[];
+      readonly tokenTtlMs: number;
+      /** Absent where the rotation was for another variant: the default one's plan stands. */
+      readonly dueAt?: number;
+    }
+  | {
+      /** The token was not spent: try again. */
+      readonly kind: 'released';
+      readonly lastError: LastError;
+      readonly failureCount: number;
+      readonly notBefore: number;
+    }
+  | { readonly kind: 'denied'; readonly lastError: LastError }
+  | {
+      /** The token may have been spent; `probeAt` is when to find out. */
+      readonly kind: 'doubted';
+      readonly lastError: LastError;
+      readonly probeAt: number;
+    };
+
+/** A change that brings no token. */
+export type FailureChange = Exclude<RotationChange, { kind: 'rotated' }>;
+
+/** A change together with what guards it: it takes effect only at this generation and for this attempt. */
+export interface RotationSave {
+  readonly uid: string;
+  readonly generation: number;
+  readonly attemptId: string;
+  readonly change: RotationChange;
+}
+
+/** `superseded`: the row has moved on without this attempt; nothing was changed. */
+export type SaveResult = 'saved' | 'superseded';
+
+/** An attempt whose row lock this replica holds (step 2). */
+export interface HeldAttempt {
+  /** The connection as it stands under the lock. */
+  readonly connection: Connection;
+  /** Saves and commits under the lock (step 7). */
+  save(save: RotationSave): Promise<SaveResult>;
+  /** Lets the lock go; without a save before, nothing was changed. Never throws. */
+  release(): Promise<void>;
+}
+
+/**
+ * The rows of connections, as rotation needs them. Every method throws `StoreUnavailableError` where the
+ * database is away.
+ */
+export interface RotationStore {
+  /** Commits an attempt for up to `limit` due connections that nobody else is at (step 1). */
+  claimDue(request: ClaimRequest & { readonly limit: number }): Promise<Claim[]>;
+  /** Commits an attempt for one connection, due or not; `undefined` where it is busy or not to be spent. */
+  claimOne(uid: string, request: ClaimRequest): Promise<Claim | undefined>;
+  /** Takes the row lock and checks that the attempt is still there; `undefined` where it is not. */
+  hold(claim: Claim): Promise<HeldAttempt | undefined>;
+  /** Saves in a transaction of its own, for when the lock was lost. Saving twice is saving once. */
+  save(save: RotationSave): Promise<SaveResult>;
+  /** Attempts that are past their deadline and whose row lock can be had: their replica is gone. */
+  takeOver(limit: number, decide: (connection: Connection) => FailureChange): Promise<Connection[]>;
+  /** One connection as it stands now. */
+  find(uid: string): Promise<Connection | undefined>;
+}
+
+/** What is asked of the token endpoint. */
+export type TokenRequest = {
+  readonly scopes: readonly string[];
+  readonly resource: string;
+} & (
+  | { readonly grantType: 'refresh_token'; readonly refreshToken: Secret }
+  | { readonly grantType: 'client_credentials' }
+);
+
+/** What came back over HTTP, before anybody judges it. */
+export interface RawAnswer {
+  readonly status: number;
+  /** By lower-case name; only those that matter for the judgement. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Secret;
+}
+
+/** How the one POST went. */
+export type SendResult =
+  | { readonly kind: 'answered'; readonly answer: RawAnswer }
+  /** Not a byte of the request was written: the token is unspent. */
+  | { readonly kind: 'notSent'; readonly code: string; readonly description: string }
+  /** The request was written, or may have been, and no whole answer came: the token may be spent. */
+  | { readonly kind: 'unanswered'; readonly code: string; readonly description: string };
+
+/** What an answer means, by the profile of its authorization server. */
+export type Interpretation =
+  | {
+      readonly kind: 'granted';
+      readonly accessToken: Secret;
+      readonly tokenType: string;
+      /** Absent where the answer did not say. */
+      readonly expiresInMs?: number;
+      /** Absent where the old one stays good. */
+      readonly refreshToken?: Secret;
+      readonly scopes?: readonly string[];
+    }
+  /** The server's word that it did not process the request, or that it does not accept this client. */
+  | {
+      readonly kind: 'refused';
+      readonly code: string;
+      readonly description: string;
+      readonly retryAfterMs?: number;
+    }
+  /** The server's definite word that the authorization is over. */
+  | { readonly kind: 'final'; readonly code: string; readonly description: string }
+  /** Neither: the token may have been spent. */
+  | { readonly kind: 'doubtful'; readonly code: string; readonly description: string };
+
+/** An exchange that is ready to go: its endpoint is known. */
+export interface TokenExchange {
+  /**
+   * Sends one POST, without any retry, on a connection of its own.
+   * @param limits.sendBy the {@link Clock.monotonic} instant after which not a byte may be written
+   * @param limits.timeoutMs the hard deadline of the whole exchange
+   */
+  send(
+    request: TokenRequest,
+    limits: { readonly sendBy: number; readonly timeoutMs: number },
+  ): Promise<SendResult>;
+  /** Judges an answer; pure. */
+  interpret(answer: RawAnswer): Interpretation;
+}
+
+/** The token endpoints of authorization servers. */
+export interface TokenEndpoint {
+  /**
+   * Makes ready what may fail without a token being at stake: discovery, client authentication.
+   * @returns the exchange, or why it cannot be had now
+   */
+  prepare(
+    client: OAuthClient,
+    clientSecret: Secret | undefined,
+  ): Promise<TokenExchange | { readonly notReady: LastError['code']; readonly description: string }>;
+}
+
+/** The registered OAuth clients, from memory where possible. */
+export interface ClientSource {
+  client(clientId: string): Promise<OAuthClient | undefined>;
+}

@@ -1,0 +1,109 @@
+import type { Clock } from '../clock.js';
+import { DEFAULT_VARIANT } from '../connection/variant.js';
+import { isStoreUnavailable, messageOf } from '../errors.js';
+import type { EventSink } from '../events.js';
+import { connectionName } from '../resource-names.js';
+import { changeAfterDisappearance } from './judge.js';
+import type { Claim, ClaimRequest, RotationStore } from './ports.js';
+import type { Rotator } from './rotator.js';
+
+/** How many rotations a replica has under way at the most. */
+export interface RotationLimits {
+  readonly maxConcurrent: number;
+}
+
+const TAKE_OVER_BATCH = 100;
+
+/**
+ * What each tick of the scheduler does: take over what dead replicas left, then claim what is due, as much
+ * as there is room for, until nothing is due.
+ */
+export class DueRotations {
+  private pumping = false;
+  private stopped = false;
+  private storeAway = false;
+  private wakePump: (() => void) | undefined;
+
+  constructor(
+    private readonly store: RotationStore,
+    private readonly rotator: Rotator,
+    private readonly events: EventSink,
+    private readonly clock: Clock,
+    private readonly claimRequest: ClaimRequest,
+    private readonly limits: RotationLimits,
+    private readonly random: () => number,
+  ) {}
+
+  /** One tick. Returns when all that was due has been claimed; never throws. A tick during a tick is none. */
+  async tick(): Promise<void> {
+    if (this.pumping || this.stopped) return;
+    this.pumping = true;
+    try {
+      await this.takeOver();
+      await this.pump();
+      this.storeIsBack();
+    } catch (error) {
+      this.report(error);
+    } finally {
+      this.pumping = false;
+    }
+  }
+
+  /** No claim is made after this. */
+  stop(): void {
+    this.stopped = true;
+    this.wakePump?.();
+  }
+
+  private async pump(): Promise<void> {
+    while (!this.stopped) {
+      const room = this.limits.maxConcurrent - this.rotator.inFlight;
+      if (room <= 0) {
+        await new Promise<void>((resolve) => (this.wakePump = resolve));
+        continue;
+      }
+      const claims = await this.store.claimDue({ ...this.claimRequest, limit: room });
+      for (const claim of claims) void this.carryOut(claim);
+      if (claims.length < room) return;
+    }
+  }
+
+  private async carryOut(claim: Claim): Promise<void> {
+    try {
+      await this.rotator.rotate(claim, DEFAULT_VARIANT, 'schedule');
+    } catch (error) {
+      this.report(error);
+    } finally {
+      this.wakePump?.();
+    }
+  }
+
+  private async takeOver(): Promise<void> {
+    const taken = await this.store.takeOver(TAKE_OVER_BATCH, (connection) =>
+      changeAfterDisappearance(connection, this.clock.now(), this.random),
+    );
+    for (const connection of taken) {
+      this.events.emit({
+        type: 'attempt.taken_over',
+        connection: connectionName(connection),
+        replica: connection.attempt?.replica ?? 'unknown',
+      });
+    }
+  }
+
+  private storeIsBack(): void {
+    if (this.storeAway) this.events.emit({ type: 'database.back', during: 'scheduler' });
+    this.storeAway = false;
+  }
+
+  private report(error: unknown): void {
+    if (!isStoreUnavailable(error)) {
+      this.events.emit({ type: 'fault', during: 'scheduler', error });
+      return;
+    }
+    if (!this.storeAway) {
+      this.events.emit({ type: 'database.away', during: 'scheduler', error: messageOf(error) });
+    }
+    this.storeAway = true;
+  }
+}

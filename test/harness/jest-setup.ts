@@ -1,0 +1,17 @@
+/**
+ * Jest runs each test file in a realm of its own, where `structuredClone` answers objects of the outer
+ * realm, which libraries that compare prototypes (oidc-provider's key sets) then refuse. This puts a
+ * same-realm version in its place, for the plain data that they clone.
+ */
+globalThis.structuredClone = ((value: unknown) => clone(value)) as typeof structuredClone;
+
+function clone(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(clone);
+  if (value instanceof Map) return new Map([...value].map(([k, v]) => [clone(k), clone(v)]));
+  if (value instanceof Set) return new Set([...value].map(clone));
+  if (value instanceof Date) return new Date(value);
+  if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, clone(v)]));
+  }
+  return value;
+}
