@@ -63,20 +63,18 @@ export class Spender {
   constructor(private readonly parts: SpenderParts) {}
 
   /**
-   * Carries out a claimed attempt: steps 2 to 8.
-   * @throws {StoreUnavailableError} only where nothing was sent; the attempt then ends by its deadline
+   * Carries out a claimed attempt: steps 2 to 8. A database that goes away meanwhile is no error here: what
+   * is to be saved waits for it.
    */
   async spend(claim: Claim, variant: Variant = DEFAULT_VARIANT): Promise<SpendOutcome> {
     const { store } = this.parts;
     const prepared = await this.prepare(claim.connection);
-    if ('failure' in prepared) {
-      const change = this.afterFailure(claim.connection, prepared.failure);
-      return ended(claim.connection, change, await this.save(claim, store, change));
-    }
+    if ('failure' in prepared) return this.fail(claim, claim.connection, store, prepared.failure);
 
     // Step 2: the row lock proves that this spender is alive.
-    const held = await store.hold(claim);
+    const held = await this.hold(claim);
     if (held === undefined) return { kind: 'superseded', connection: claim.connection };
+    if ('failure' in held) return this.fail(claim, claim.connection, store, held.failure);
     try {
       return await this.exchange(claim, held, prepared, variant);
     } finally {
@@ -95,6 +93,7 @@ export class Spender {
     const { client, exchange } = prepared;
     const connection = held.connection;
     const request = await this.requestFor(connection, variant);
+    if ('failure' in request) return this.fail(claim, connection, held, request.failure);
 
     // Step 4. The life of the access token counts from here, on the clock that all replicas share.
     const requestedAt = clock.now();
@@ -103,10 +102,7 @@ export class Spender {
 
     // Step 5: from here until it is saved, the answer exists in this process only.
     const meaning = sent.kind === 'answered' ? exchange.interpret(sent.answer) : sent;
-    if (meaning.kind !== 'granted') {
-      const change = this.afterFailure(connection, meaning);
-      return ended(connection, change, await this.save(claim, held, change));
-    }
+    if (meaning.kind !== 'granted') return this.fail(claim, connection, held, meaning);
     const token = accessTokenOf(meaning, client, connection, variant, requestedAt);
     const change = await this.changeAfterGrant(meaning, client, connection, variant, token);
 
@@ -128,9 +124,6 @@ export class Spender {
     connection: Connection,
   ): Promise<{ client: OAuthClient; exchange: TokenExchange } | { failure: Failure }> {
     const { clients, endpoint, sealer } = this.parts;
-    const notSent = (code: string, description: string): { failure: Failure } => ({
-      failure: { kind: 'notSent', code, description },
-    });
     const client = await clients.client(connection.clientId);
     if (client === undefined) return notSent('client_unknown', 'The OAuth client is not registered any more.');
     try {
@@ -144,18 +137,34 @@ export class Spender {
     }
   }
 
-  private async requestFor(connection: Connection, variant: Variant): Promise<TokenRequest> {
+  private async hold(claim: Claim): Promise<HeldAttempt | { failure: Failure } | undefined> {
+    try {
+      return await this.parts.store.hold(claim);
+    } catch (error) {
+      if (!isStoreUnavailable(error)) throw error;
+      return notSent('database_unavailable', messageOf(error));
+    }
+  }
+
+  private async requestFor(
+    connection: Connection,
+    variant: Variant,
+  ): Promise<TokenRequest | { failure: Failure }> {
     const { scopes, resource } = variant;
     if (connection.grantType === 'client_credentials') {
       const asked = scopes.length > 0 ? scopes : connection.scopes;
       return { grantType: 'client_credentials', scopes: asked, resource };
     }
     if (connection.refreshToken === undefined) {
-      throw new Error(`${connection.uid} is to be rotated and has no refresh token`);
+      return notSent('no_refresh_token', 'The connection has no refresh token; authorize it again.');
     }
     const context = sealingContext.refreshToken(connection.uid, connection.generation);
-    const refreshToken = await this.parts.sealer.open(connection.refreshToken, context);
-    return { grantType: 'refresh_token', refreshToken, scopes, resource };
+    try {
+      const refreshToken = await this.parts.sealer.open(connection.refreshToken, context);
+      return { grantType: 'refresh_token', refreshToken, scopes, resource };
+    } catch (error) {
+      return notSent('unreadable_refresh_token', messageOf(error));
+    }
   }
 
   private async changeAfterGrant(
@@ -204,9 +213,16 @@ export class Spender {
     return { refreshToken: await sealer.seal(next, sealingContext.refreshToken(connection.uid, generation)) };
   }
 
-  private afterFailure(connection: Connection, failure: Failure): FailureChange {
+  private async fail(
+    claim: Claim,
+    connection: Connection,
+    saver: Pick<HeldAttempt, 'save'>,
+    failure: Failure,
+  ): Promise<SpendOutcome> {
     const { clock, random } = this.parts;
-    return changeAfterFailure(connection, failure, clock.now(), random);
+    const change = changeAfterFailure(connection, failure, clock.now(), random);
+    const saved = await this.save(claim, saver, change);
+    return saved === 'superseded' ? { kind: 'superseded', connection } : { kind: change.kind, connection, change };
   }
 
   /** Saves; where the database has gone away meanwhile, hands over to the pending saves. */
@@ -227,13 +243,8 @@ export class Spender {
   }
 }
 
-function ended(
-  connection: Connection,
-  change: FailureChange,
-  saved: SaveResult | 'pending',
-): SpendOutcome {
-  if (saved === 'superseded') return { kind: 'superseded', connection };
-  return { kind: change.kind, connection, change };
+function notSent(code: string, description: string): { failure: Failure } {
+  return { failure: { kind: 'notSent', code, description } };
 }
 
 function accessTokenOf(

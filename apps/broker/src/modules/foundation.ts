@@ -1,0 +1,24 @@
+import type { Logger } from 'pino';
+import type { EventSink, Sealer } from '#libs/core';
+import type { Metrics } from '#libs/observability';
+import type { Database } from '#libs/postgres';
+import type { BrokerConfig } from '../config.js';
+
+/** What is there before the first module is made: it is checked first, so that a bad start damages nothing. */
+export interface Foundation {
+  readonly config: BrokerConfig;
+  readonly logger: Logger;
+  readonly events: EventSink;
+  readonly metrics: Metrics;
+  readonly sealer: Sealer;
+  readonly database: Database;
+}
+
+/** Injection tokens for what has no class of its own. */
+export const CONFIG = Symbol('BrokerConfig');
+export const EVENTS = Symbol('EventSink');
+export const METRICS = Symbol('Metrics');
+export const SEALER = Symbol('Sealer');
+export const DATABASE = Symbol('Database');
+export const LOGGER = Symbol('Logger');
+export const RANDOM = Symbol('random');

@@ -1,0 +1,79 @@
+import { Global, Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { Directory, HeldTokens, type EventSink, type Sealer } from '#libs/core';
+import {
+  ChangeFeed,
+  FleetClock,
+  PostgresAccessStore,
+  PostgresClientStore,
+  PostgresConnectionStore,
+  PostgresDirectoryStore,
+  PostgresRotationStore,
+  PostgresTokenStore,
+  type Database,
+} from '#libs/postgres';
+import type { BrokerConfig } from '../config.js';
+import { CONFIG, DATABASE, EVENTS, LOGGER, METRICS, RANDOM, SEALER, type Foundation } from './foundation.js';
+
+const stores: Provider[] = [
+  ...[PostgresAccessStore, PostgresClientStore, PostgresConnectionStore, PostgresDirectoryStore, PostgresTokenStore].map(
+    (Store) => ({
+      provide: Store,
+      useFactory: (database: Database) => new Store(database.main),
+      inject: [DATABASE],
+    }),
+  ),
+  {
+    provide: PostgresRotationStore,
+    useFactory: (database: Database, clock: FleetClock) =>
+      new PostgresRotationStore(database, () => clock.monotonic()),
+    inject: [DATABASE, FleetClock],
+  },
+  { provide: FleetClock, useFactory: () => new FleetClock() },
+  {
+    provide: ChangeFeed,
+    useFactory: (config: BrokerConfig) =>
+      new ChangeFeed({ url: config.databaseUrl, applicationName: `token-broker ${config.replica}` }),
+    inject: [CONFIG],
+  },
+];
+
+/** What the replica keeps in memory of the database. */
+const memory: Provider[] = [
+  {
+    provide: Directory,
+    useFactory: (store: PostgresDirectoryStore, config: BrokerConfig, events: EventSink) =>
+      new Directory(store, config.administrators, events),
+    inject: [PostgresDirectoryStore, CONFIG, EVENTS],
+  },
+  {
+    provide: HeldTokens,
+    useFactory: (store: PostgresTokenStore, sealer: Sealer, events: EventSink, config: BrokerConfig) =>
+      new HeldTokens(store, sealer, events, config.heldConnections),
+    inject: [PostgresTokenStore, SEALER, EVENTS, CONFIG],
+  },
+];
+
+/** The database, and what is kept of it in memory; everybody may have it. */
+@Global()
+@Module({})
+export class PersistenceModule {
+  /** Takes what was checked before. */
+  static with(foundation: Foundation): DynamicModule {
+    const { config, logger, events, metrics, sealer, database } = foundation;
+    const given: [symbol, unknown][] = [
+      [CONFIG, config],
+      [LOGGER, logger],
+      [EVENTS, events],
+      [METRICS, metrics],
+      [SEALER, sealer],
+      [DATABASE, database],
+      [RANDOM, Math.random],
+    ];
+    const providers: Provider[] = [
+      ...given.map(([provide, useValue]) => ({ provide, useValue })),
+      ...stores,
+      ...memory,
+    ];
+    return { module: PersistenceModule, providers, exports: providers };
+  }
+}

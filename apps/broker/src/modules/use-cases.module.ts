@@ -1,0 +1,103 @@
+import { Global, Module, type Provider } from '@nestjs/common';
+import {
+  AccessAdministration,
+  AccessTokenHandOut,
+  BrowserAuthorization,
+  ClientAdministration,
+  ConnectionAdministration,
+  ConnectLinks,
+  DemandRotations,
+  Directory,
+  HeldTokens,
+  type EventSink,
+  type Sealer,
+} from '#libs/core';
+import { issuerRules, OpenidClientCodeFlow } from '#libs/oauth';
+import {
+  FleetClock,
+  PostgresAccessStore,
+  PostgresClientStore,
+  PostgresConnectionStore,
+  PostgresTokenStore,
+} from '#libs/postgres';
+import type { BrokerConfig } from '../config.js';
+import { CONFIG, EVENTS, RANDOM, SEALER } from './foundation.js';
+
+const useCases: Provider[] = [
+  { provide: OpenidClientCodeFlow, useFactory: () => new OpenidClientCodeFlow() },
+  {
+    provide: ConnectLinks,
+    useFactory: (sealer: Sealer, clock: FleetClock, config: BrokerConfig) =>
+      new ConnectLinks(sealer, clock, config.web.publicUrl, config.connectLinkTtlMs),
+    inject: [SEALER, FleetClock, CONFIG],
+  },
+  {
+    provide: AccessTokenHandOut,
+    useFactory: (
+      directory: Directory,
+      held: HeldTokens,
+      store: PostgresTokenStore,
+      demand: DemandRotations,
+      links: ConnectLinks,
+      events: EventSink,
+      clock: FleetClock,
+    ) =>
+      new AccessTokenHandOut({ policy: () => directory.policy, held, store, demand, links, events, clock }),
+    inject: [Directory, HeldTokens, PostgresTokenStore, DemandRotations, ConnectLinks, EVENTS, FleetClock],
+  },
+  {
+    provide: ConnectionAdministration,
+    useFactory: (
+      store: PostgresConnectionStore,
+      clients: Directory,
+      links: ConnectLinks,
+      demand: DemandRotations,
+      sealer: Sealer,
+      events: EventSink,
+      clock: FleetClock,
+    ) => new ConnectionAdministration({ store, clients, links, demand, sealer, events, clock }),
+    inject: [PostgresConnectionStore, Directory, ConnectLinks, DemandRotations, SEALER, EVENTS, FleetClock],
+  },
+  {
+    provide: ClientAdministration,
+    useFactory: (store: PostgresClientStore, directory: Directory, sealer: Sealer, events: EventSink) =>
+      new ClientAdministration(store, directory, sealer, issuerRules, events),
+    inject: [PostgresClientStore, Directory, SEALER, EVENTS],
+  },
+  {
+    provide: AccessAdministration,
+    useFactory: (store: PostgresAccessStore, directory: Directory, events: EventSink) =>
+      new AccessAdministration(store, directory, events),
+    inject: [PostgresAccessStore, Directory, EVENTS],
+  },
+  {
+    provide: BrowserAuthorization,
+    useFactory: (
+      links: ConnectLinks,
+      clients: Directory,
+      store: PostgresConnectionStore,
+      flow: OpenidClientCodeFlow,
+      sealer: Sealer,
+      events: EventSink,
+      clock: FleetClock,
+      random: () => number,
+    ) =>
+      new BrowserAuthorization({
+        links,
+        clients,
+        connections: store,
+        requests: store,
+        flow,
+        sealer,
+        events,
+        clock,
+        random,
+      }),
+    inject: [ConnectLinks, Directory, PostgresConnectionStore, OpenidClientCodeFlow, SEALER, EVENTS, FleetClock, RANDOM],
+  },
+];
+
+/** The use cases that the edges call. */
+@Global()
+@Module({ providers: useCases, exports: useCases })
+export class UseCasesModule {}

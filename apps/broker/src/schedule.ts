@@ -1,0 +1,66 @@
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import {
+  Directory,
+  DueRotations,
+  HeldTokens,
+  isStoreUnavailable,
+  type EventSink,
+} from '#libs/core';
+import { ChangeFeed, FleetClock, type Database } from '#libs/postgres';
+import type { BrokerConfig } from './config.js';
+import { CONFIG, DATABASE, EVENTS } from './modules/foundation.js';
+
+/** How often the clock is compared with the database's, and the directory with the tables. */
+const SYNC_EVERY_MS = 1_000;
+
+/** Everything that happens by the clock or by a hint from another replica. */
+@Injectable()
+export class Schedule implements OnApplicationBootstrap {
+  constructor(
+    @Inject(CONFIG) private readonly config: BrokerConfig,
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(EVENTS) private readonly events: EventSink,
+    @Inject(SchedulerRegistry) private readonly registry: SchedulerRegistry,
+    @Inject(DueRotations) private readonly rotations: DueRotations,
+    @Inject(Directory) private readonly directory: Directory,
+    @Inject(HeldTokens) private readonly held: HeldTokens,
+    @Inject(ChangeFeed) private readonly feed: ChangeFeed,
+    @Inject(FleetClock) private readonly clock: FleetClock,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.feed.subscribe({
+      connectionChanged: (uid) => this.held.changed(uid),
+      directoryChanged: () => void this.directory.tryRefresh(),
+      mayHaveMissed: () => this.held.changedUnknown(),
+    });
+    this.feed.start();
+    this.every('rotations', this.config.tickMs, () => this.rotations.tick());
+    this.every('clock', SYNC_EVERY_MS, () => this.syncClock());
+    this.every('directory', SYNC_EVERY_MS, () => this.directory.tryRefresh());
+  }
+
+  /** No more ticks; the rotations under way go on. */
+  stop(): void {
+    this.rotations.stop();
+    for (const name of this.registry.getIntervals()) this.registry.deleteInterval(name);
+  }
+
+  private every(name: string, ms: number, work: () => Promise<void>): void {
+    this.registry.addInterval(
+      name,
+      setInterval(() => {
+        work().catch((error: unknown) => this.events.emit({ type: 'fault', during: name, error }));
+      }, ms),
+    );
+  }
+
+  private async syncClock(): Promise<void> {
+    try {
+      await this.clock.sync(this.database.main);
+    } catch (error) {
+      if (!isStoreUnavailable(error)) throw error;
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import { optionsFromEnvironment } from './environment.js';
+import { startDevAuthorizationServer } from './server.js';
+
+/** Process entry: configured by `DEV_AS_…` variables, ends cleanly on SIGTERM and SIGINT. */
+async function main(): Promise<void> {
+  const server = await startDevAuthorizationServer(optionsFromEnvironment(process.env));
+  console.log(JSON.stringify({ event: 'dev-as.listening', issuer: server.issuer, pid: process.pid }));
+  let stopping: Promise<void> | undefined;
+  const stop = (): void => {
+    stopping ??= server.close().then(() => process.exit(0));
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(`dev-as: ${message.replaceAll('\n', ' ')}`);
+  process.exit(1);
+});

@@ -1,0 +1,41 @@
+import type {
+  AccessAdministration,
+  AccessPolicy,
+  AccessTokenHandOut,
+  ClientAdministration,
+  Clock,
+  ConnectionAdministration,
+  EventSink,
+} from '#libs/core';
+
+/** The use cases that the gRPC services stand in front of. */
+export interface GrpcServerParts {
+  /** Who is who, now: asked at every call, so that a change of workloads takes effect at once (P12). */
+  readonly policy: () => AccessPolicy;
+  readonly handOut: Pick<AccessTokenHandOut, 'get'>;
+  readonly connections: Pick<
+    ConnectionAdministration,
+    | 'startAuthorization'
+    | 'createServiceAccount'
+    | 'importRefreshToken'
+    | 'get'
+    | 'list'
+    | 'rotate'
+    | 'pause'
+    | 'resume'
+  >;
+  readonly clients: Pick<ClientAdministration, 'create' | 'get' | 'list' | 'update' | 'delete'>;
+  readonly access: Pick<
+    AccessAdministration,
+    | 'createWorkload'
+    | 'listWorkloads'
+    | 'deleteWorkload'
+    | 'createAccessRule'
+    | 'listAccessRules'
+    | 'deleteAccessRule'
+  >;
+  /** The redirect URI of every OAuth client, as it has to be registered. */
+  readonly redirectUri: string;
+  readonly events: EventSink;
+  readonly clock: Clock;
+}

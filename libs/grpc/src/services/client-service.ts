@@ -1,0 +1,49 @@
+import { BrokerError, parseClientName } from '#libs/core';
+import type { Client, ClientServiceServer } from '#proto/tokenbroker/v1/client_service';
+import { clientFieldsFromWire, clientToWire } from '../messages/client.js';
+import { clientUpdate } from '../messages/client-update.js';
+import type { GrpcServerParts } from '../parts.js';
+import { unary, type CallContext } from './unary.js';
+
+type Methods = Pick<
+  ClientServiceServer,
+  'createClient' | 'getClient' | 'listClients' | 'updateClient' | 'deleteClient'
+>;
+
+/** `tokenbroker.v1.ClientService`. Roles are checked by the use cases. */
+export function clientService(
+  context: CallContext,
+  { clients, redirectUri }: Pick<GrpcServerParts, 'clients' | 'redirectUri'>,
+): Methods {
+  return {
+    createClient: unary(context, async (request, caller) => {
+      const fields = clientFieldsFromWire(given(request.client));
+      return { client: clientToWire(await clients.create(caller, request.clientId, fields), redirectUri) };
+    }),
+
+    getClient: unary(context, async (request, caller) => ({
+      client: clientToWire(await clients.get(caller, parseClientName(request.name)), redirectUri),
+    })),
+
+    listClients: unary(context, async (_request, caller) => ({
+      clients: (await clients.list(caller)).map((client) => clientToWire(client, redirectUri)),
+    })),
+
+    updateClient: unary(context, async (request, caller) => {
+      const client = given(request.client);
+      const id = parseClientName(client.name);
+      const change = clientUpdate(client, request.updateMask ?? []);
+      return { client: clientToWire(await clients.update(caller, id, change), redirectUri) };
+    }),
+
+    deleteClient: unary(context, async (request, caller) => {
+      await clients.delete(caller, parseClientName(request.name));
+      return {};
+    }),
+  };
+}
+
+function given(client: Client | undefined): Client {
+  if (client) return client;
+  throw BrokerError.of('INVALID_REQUEST', 'client is missing.');
+}

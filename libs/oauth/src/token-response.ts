@@ -1,0 +1,57 @@
+/** Ten years: whoever says more does not mean it. */
+const LONGEST_TTL_SECONDS = 10 * 365 * 24 * 60 * 60;
+
+/** A successful answer (RFC 6749 section 5.1), as far as it makes sense. */
+export interface TokenResponse {
+  readonly accessToken: string;
+  readonly tokenType: string;
+  readonly expiresInMs?: number;
+  readonly refreshToken?: string;
+  readonly scopes?: readonly string[];
+}
+
+/** Reads a successful answer; `undefined` where it has no access token. What makes no sense is left out. */
+export function parseTokenResponse(text: string): TokenResponse | undefined {
+  const body = parseObject(text);
+  const accessToken = body?.['access_token'];
+  if (body === undefined || typeof accessToken !== 'string' || accessToken === '') return undefined;
+  const expiresInMs = ttlMs(body['expires_in']);
+  const refreshToken = body['refresh_token'];
+  const scopes = scopesOf(body['scope']);
+  return {
+    accessToken,
+    tokenType: tokenTypeOf(body['token_type']),
+    ...(expiresInMs === undefined ? {} : { expiresInMs }),
+    ...(typeof refreshToken === 'string' && refreshToken !== '' ? { refreshToken } : {}),
+    ...(scopes.length > 0 ? { scopes } : {}),
+  };
+}
+
+/** A JSON object, or `undefined`. */
+export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    return value as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `Bearer` however it is written (RFC 6749 section 5.1: case insensitive), and where it is missing. */
+export function tokenTypeOf(value: unknown): string {
+  if (typeof value !== 'string' || !/^[\x21-\x7e]{1,100}$/.test(value)) return 'Bearer';
+  return value.toLowerCase() === 'bearer' ? 'Bearer' : value;
+}
+
+/** Seconds as a number or, against the RFC and yet common, as a string of digits. */
+function ttlMs(value: unknown): number | undefined {
+  const seconds = typeof value === 'string' && /^\d{1,12}(\.\d+)?$/.test(value) ? Number(value) : value;
+  if (typeof seconds !== 'number' || !(seconds > 0) || seconds > LONGEST_TTL_SECONDS) return undefined;
+  return Math.floor(seconds * 1_000);
+}
+
+function scopesOf(value: unknown): string[] {
+  const scopes = Array.isArray(value) ? value : typeof value === 'string' ? value.split(/\s+/) : [];
+  return [...new Set(scopes.filter((scope): scope is string => typeof scope === 'string' && scope !== ''))];
+}

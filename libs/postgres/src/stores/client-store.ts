@@ -1,0 +1,89 @@
+import type { DataSource } from 'typeorm';
+import type { ClientAuthMethod, ClientRow, ClientStore, OAuthClient, Sealed } from '#libs/core';
+import { OAuthClientRow } from '../rows.js';
+import { refusing, translated } from '../store-errors.js';
+
+/** The rows of OAuth clients. */
+export class PostgresClientStore implements ClientStore {
+  constructor(private readonly source: DataSource) {}
+
+  async createClient(client: ClientRow): Promise<OAuthClient> {
+    return refusing({ unique: `clients/${client.id} exists already.` }, async () => {
+      await this.source.getRepository(OAuthClientRow).insert(toColumns(client));
+      const row = await this.source.getRepository(OAuthClientRow).findOneByOrFail({ uid: client.uid });
+      return toOAuthClient(row);
+    });
+  }
+
+  async replaceClient(client: ClientRow): Promise<OAuthClient | undefined> {
+    return translated(() =>
+      this.source.transaction(async (manager) => {
+        const { affected } = await manager.update(
+          OAuthClientRow,
+          { uid: client.uid },
+          { ...toColumns(client), revision: () => 'revision + 1', updated_at: () => 'now()' },
+        );
+        if (!affected) return undefined;
+        // What failed under the old settings is worth a try under the new ones, without waiting out its
+        // backoff.
+        await manager.query(
+          `UPDATE token_broker.connection SET due_at = now(), not_before = NULL, revision = revision + 1
+           WHERE client_id = $1 AND state = 'ACTIVE' AND failure_count > 0 AND attempt_id IS NULL`,
+          [client.id],
+        );
+        return toOAuthClient(await manager.findOneByOrFail(OAuthClientRow, { uid: client.uid }));
+      }),
+    );
+  }
+
+  async deleteClient(id: string): Promise<boolean> {
+    const foreignKey = {
+      reason: 'CLIENT_IN_USE' as const,
+      message: `clients/${id} still has connections, which would lose their authorization server with it.`,
+    };
+    return refusing({ foreignKey }, async () => {
+      const { affected } = await this.source.getRepository(OAuthClientRow).delete({ id });
+      return (affected ?? 0) > 0;
+    });
+  }
+}
+
+/** A row as the domain sees it. */
+export function toOAuthClient(row: OAuthClientRow): OAuthClient {
+  return {
+    uid: row.uid,
+    id: row.id,
+    issuer: row.issuer,
+    clientId: row.client_id,
+    authMethod: row.auth_method as ClientAuthMethod,
+    scopes: row.scopes,
+    profile: row.profile,
+    rotateAt: row.rotate_at,
+    defaultTokenTtlMs: Number(row.default_token_ttl_ms),
+    revision: Number(row.revision),
+    createdAt: row.created_at.getTime(),
+    updatedAt: row.updated_at.getTime(),
+    ...(row.endpoints === null ? {} : { endpoints: row.endpoints }),
+    ...(row.sealed_client_secret === null ? {} : { clientSecret: row.sealed_client_secret as Sealed }),
+  };
+}
+
+function toColumns(
+  client: ClientRow,
+): Omit<OAuthClientRow, 'endpoints' | 'revision' | 'created_at' | 'updated_at'> & {
+  endpoints: NonNullable<OAuthClientRow['endpoints']> | null;
+} {
+  return {
+    uid: client.uid,
+    id: client.id,
+    issuer: client.issuer,
+    endpoints: client.endpoints ?? null,
+    client_id: client.clientId,
+    auth_method: client.authMethod,
+    sealed_client_secret: client.clientSecret ?? null,
+    scopes: [...client.scopes],
+    profile: client.profile,
+    rotate_at: client.rotateAt,
+    default_token_ttl_ms: String(client.defaultTokenTtlMs),
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * The statements of the rotation protocol. `now()` is the start of the statement here, since each runs in a
+ * transaction of its own; `clock_timestamp()` would keep the planner from using the indexes.
+ */
+const ATTEMPT = `
+  attempt_id = gen_random_uuid(), attempt_generation = c.generation, attempt_replica = $1,
+  attempt_started_at = now(), attempt_deadline_at = now() + $2::float8 * interval '1 millisecond'`;
+
+const CLAIMABLE = `attempt_id IS NULL AND state IN ('ACTIVE', 'IN_DOUBT')`;
+
+/** Step 1 for what is due: `FOR UPDATE SKIP LOCKED`, so that replicas share the work without waiting. */
+export const CLAIM_DUE = `
+  WITH due AS MATERIALIZED (
+    SELECT uid FROM token_broker.connection
+    WHERE ${CLAIMABLE} AND due_at <= now()
+    ORDER BY due_at LIMIT $3
+    FOR UPDATE SKIP LOCKED)
+  UPDATE token_broker.connection c SET ${ATTEMPT}
+  FROM due WHERE c.uid = due.uid
+  RETURNING c.*`;
+
+/** Step 1 for one connection, due or not; one in doubt only when its probe is due. */
+export const CLAIM_ONE = `
+  WITH wanted AS MATERIALIZED (
+    SELECT uid FROM token_broker.connection
+    WHERE uid = $3 AND ${CLAIMABLE} AND (state = 'ACTIVE' OR due_at <= now())
+    FOR UPDATE SKIP LOCKED)
+  UPDATE token_broker.connection c SET ${ATTEMPT}
+  FROM wanted WHERE c.uid = wanted.uid
+  RETURNING c.*`;
+
+/** Step 2: the lock, and the attempt still being there; `now()` is when the transaction began. */
+export const HOLD = `
+  SELECT * FROM token_broker.connection
+  WHERE uid = $1 AND attempt_id = $2 AND state IN ('ACTIVE', 'IN_DOUBT')
+    AND attempt_deadline_at > clock_timestamp()
+  FOR UPDATE`;
+
+/** Whether an earlier try of the same save was committed although its answer never came. */
+export const ALREADY_SAVED = `
+  SELECT 1 FROM token_broker.connection WHERE uid = $1 AND last_attempt_id = $2 AND attempt_id IS NULL`;
+
+/** Attempts past their deadline whose lock can be had: whoever made them is gone. */
+export const OVERDUE_ATTEMPTS = `
+  SELECT * FROM token_broker.connection
+  WHERE attempt_id IS NOT NULL AND attempt_deadline_at < now()
+  ORDER BY attempt_deadline_at LIMIT $1
+  FOR UPDATE SKIP LOCKED`;

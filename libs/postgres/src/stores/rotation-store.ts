@@ -1,0 +1,157 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import type {
+  Claim,
+  ClaimRequest,
+  Connection,
+  FailureChange,
+  HeldAttempt,
+  RotationSave,
+  RotationStore,
+  SaveResult,
+} from '#libs/core';
+import type { Database } from '../database.js';
+import { toAttempt, toConnection } from '../mapping.js';
+import type { ConnectionRow } from '../rows.js';
+import { translated } from '../store-errors.js';
+import { CLAIM_DUE, CLAIM_ONE, HOLD, ALREADY_SAVED, OVERDUE_ATTEMPTS } from './rotation-sql.js';
+import { saveStatement } from './rotation-changes.js';
+
+/** The rotation protocol's side of the database: claim, hold, save, take over. */
+export class PostgresRotationStore implements RotationStore {
+  private readonly main: DataSource;
+  private readonly rotation: DataSource;
+
+  /** @param monotonic {@link Clock.monotonic} */
+  constructor(
+    database: Pick<Database, 'main' | 'rotation'>,
+    private readonly monotonic: () => number,
+  ) {
+    this.main = database.main;
+    this.rotation = database.rotation;
+  }
+
+  async claimDue(request: ClaimRequest & { readonly limit: number }): Promise<Claim[]> {
+    return this.claim(CLAIM_DUE, [request.replica, request.attemptDeadlineMs, request.limit]);
+  }
+
+  async claimOne(uid: string, request: ClaimRequest): Promise<Claim | undefined> {
+    const [claim] = await this.claim(CLAIM_ONE, [request.replica, request.attemptDeadlineMs, uid]);
+    return claim;
+  }
+
+  async hold(claim: Claim): Promise<HeldAttempt | undefined> {
+    return translated(async () => {
+      const runner = this.rotation.createQueryRunner();
+      try {
+        await runner.startTransaction();
+        const [row] = (await runner.query(HOLD, [claim.connection.uid, claim.attempt.id])) as ConnectionRow[];
+        if (row) return new HeldRow(runner, toConnection(row));
+      } catch (error) {
+        await endQuietly(runner);
+        throw error;
+      }
+      await endQuietly(runner);
+      return undefined;
+    });
+  }
+
+  async save(save: RotationSave): Promise<SaveResult> {
+    return translated(async () => {
+      if (await run(this.main, save)) return 'saved';
+      const [saved] = (await this.main.query(ALREADY_SAVED, [save.uid, save.attemptId])) as unknown[];
+      return saved === undefined ? 'superseded' : 'saved';
+    });
+  }
+
+  async takeOver(limit: number, decide: (connection: Connection) => FailureChange): Promise<Connection[]> {
+    return translated(() =>
+      this.main.transaction(async (manager) => {
+        const rows = (await manager.query(OVERDUE_ATTEMPTS, [limit])) as ConnectionRow[];
+        const connections = rows.map(toConnection);
+        for (const connection of connections) {
+          const { attempt } = connection;
+          if (!attempt) continue;
+          await run(manager, {
+            uid: connection.uid,
+            generation: connection.generation,
+            attemptId: attempt.id,
+            change: decide(connection),
+          });
+        }
+        return connections;
+      }),
+    );
+  }
+
+  async find(uid: string): Promise<Connection | undefined> {
+    return translated(async () => {
+      const [row] = (await this.main.query('SELECT * FROM token_broker.connection WHERE uid = $1', [
+        uid,
+      ])) as ConnectionRow[];
+      return row && toConnection(row);
+    });
+  }
+
+  private async claim(sql: string, parameters: unknown[]): Promise<Claim[]> {
+    const claimedAtMonotonic = this.monotonic();
+    return translated(async () => {
+      // TypeORM answers an UPDATE with RETURNING as [rows, count].
+      const [rows] = (await this.main.query(sql, parameters)) as [ConnectionRow[], number];
+      return rows.flatMap((row) => {
+        const attempt = toAttempt(row);
+        return attempt ? [{ connection: toConnection(row), attempt, claimedAtMonotonic }] : [];
+      });
+    });
+  }
+}
+
+/** A row lock, held by an open transaction on a connection of its own. */
+class HeldRow implements HeldAttempt {
+  private open = true;
+
+  constructor(
+    private readonly runner: QueryRunner,
+    readonly connection: Connection,
+  ) {}
+
+  async save(save: RotationSave): Promise<SaveResult> {
+    return translated(async () => {
+      const saved = await run(this.runner, save);
+      await this.runner.commitTransaction();
+      await this.release();
+      return saved ? 'saved' : 'superseded';
+    });
+  }
+
+  async release(): Promise<void> {
+    if (!this.open) return;
+    this.open = false;
+    await endQuietly(this.runner);
+  }
+}
+
+/** Runs a guarded save; answers whether the guard held. */
+async function run(
+  source: { query(sql: string, parameters?: unknown[]): Promise<unknown> },
+  save: RotationSave,
+): Promise<boolean> {
+  const { sql, parameters } = saveStatement(save);
+  const result = (await source.query(sql, [...parameters])) as [unknown[], number] | unknown[];
+  // TypeORM answers an UPDATE as [rows, count] and a WITH … INSERT as rows.
+  const rows = Array.isArray(result[0]) ? result[0] : result;
+  return rows.length > 0;
+}
+
+/** Rolls back what is open and gives the connection back, whatever state it is in. */
+async function endQuietly(runner: QueryRunner): Promise<void> {
+  try {
+    if (runner.isTransactionActive) await runner.rollbackTransaction();
+  } catch {
+    // The connection is gone, and its transaction with it.
+  }
+  try {
+    await runner.release();
+  } catch {
+    // As above: the pool has dropped it already.
+  }
+}

@@ -1,0 +1,4 @@
+/** All migrations, in their order. Append only: a migration that has been released never changes. */
+import { Initial1732406400000 } from './1732406400000-initial.js';
+
+export const migrations = [Initial1732406400000];

@@ -1,0 +1,241 @@
+import { randomUUID } from 'node:crypto';
+import type {
+  AccessToken,
+  Claim,
+  Connection,
+  RotationChange,
+  RotationSave,
+  RotationStore,
+  Sealed,
+  StoredAccessToken,
+} from '#libs/core';
+
+/** What a store under contract offers beside its port, for setting the scene. */
+export interface RotationStoreUnderTest {
+  readonly store: RotationStore;
+  /** Adds a connection with generation 1, due at once unless said otherwise; answers its uid. */
+  addConnection(options?: { readonly due?: boolean; readonly grantType?: Connection['grantType'] }): Promise<string>;
+  /** Moves a connection's deadline into the past. */
+  expireAttempt(uid: string): Promise<void>;
+}
+
+const REQUEST = { replica: 'replica-1', attemptDeadlineMs: 60_000 };
+const OTHER = { replica: 'replica-2', attemptDeadlineMs: 60_000 };
+
+/** The promises of `RotationStore`, for the fake and for the real one. */
+export function rotationStoreContract(name: string, open: () => Promise<RotationStoreUnderTest>): void {
+  describe(`RotationStore: ${name}`, () => {
+    let subject: RotationStoreUnderTest;
+    let store: RotationStore;
+
+    beforeEach(async () => {
+      subject = await open();
+      ({ store } = subject);
+    });
+
+    const claimed = async (uid: string): Promise<Claim> => {
+      const claim = await store.claimOne(uid, REQUEST);
+      if (!claim) throw new Error('not claimed');
+      return claim;
+    };
+
+    it('P1: claims a due connection once, whoever asks', async () => {
+      const uid = await subject.addConnection();
+      const [first, second] = await Promise.all([
+        store.claimDue({ ...REQUEST, limit: 10 }),
+        store.claimDue({ ...OTHER, limit: 10 }),
+      ]);
+      const mine = [...first, ...second].filter(({ connection }) => connection.uid === uid);
+      expect(mine).toHaveLength(1);
+    });
+
+    it('P2: the attempt is there for everybody once the claim is answered', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      const seen = await store.find(uid);
+      expect(seen?.attempt).toMatchObject({ id: claim.attempt.id, generation: 1, replica: 'replica-1' });
+    });
+
+    it('claims nothing that is not due, and never more than asked for', async () => {
+      const notDue = await subject.addConnection({ due: false });
+      for (let i = 0; i < 3; i += 1) await subject.addConnection();
+      const claims = await store.claimDue({ ...REQUEST, limit: 2 });
+      expect(claims).toHaveLength(2);
+      expect(claims.map(({ connection }) => connection.uid)).not.toContain(notDue);
+    });
+
+    it('claims one connection on demand although it is not due', async () => {
+      const uid = await subject.addConnection({ due: false });
+      expect((await claimed(uid)).connection.uid).toBe(uid);
+    });
+
+    it('P1: does not claim on demand what is claimed', async () => {
+      const uid = await subject.addConnection();
+      await claimed(uid);
+      expect(await store.claimOne(uid, OTHER)).toBeUndefined();
+    });
+
+    it('a rotation moves the generation and ends the attempt', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      const held = await store.hold(claim);
+      expect(await held?.save(saveOf(claim, rotatedTo(2)))).toBe('saved');
+      const after = await store.find(uid);
+      expect(after).toMatchObject({ state: 'ACTIVE', generation: 2, failureCount: 0, refreshToken: 'sealed-2' });
+      expect(after?.attempt).toBeUndefined();
+    });
+
+    it('P3: a save outside the lock takes effect, and saving twice is saving once', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('saved');
+      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('saved');
+      expect((await store.find(uid))?.generation).toBe(2);
+    });
+
+    it('P1: a save for another attempt or another generation changes nothing', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      const stranger = { ...saveOf(claim, rotatedTo(2)), attemptId: randomUUID() };
+      expect(await store.save(stranger)).toBe('superseded');
+      expect(await store.save({ ...saveOf(claim, rotatedTo(2)), generation: 7 })).toBe('superseded');
+      expect((await store.find(uid))?.generation).toBe(1);
+    });
+
+    it('a held row whose lock is released without a save is as before', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      const held = await store.hold(claim);
+      await held?.release();
+      await held?.release();
+      expect(await store.find(uid)).toMatchObject({ generation: 1, attempt: { id: claim.attempt.id } });
+    });
+
+    it('a failure that spent nothing is tried again, not before its time', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      const notBefore = Date.now() + 3_600_000;
+      await store.save(
+        saveOf(claim, { kind: 'released', lastError: error('down'), failureCount: 1, notBefore }),
+      );
+      expect(await store.find(uid)).toMatchObject({ state: 'ACTIVE', failureCount: 1, lastError: { code: 'down' } });
+      const claims = await store.claimDue({ ...REQUEST, limit: 100 });
+      expect(claims.map(({ connection }) => connection.uid)).not.toContain(uid);
+    });
+
+    it('P7: a denial ends the connection, keeps its token, and is claimed no more', async () => {
+      const uid = await subject.addConnection();
+      await store.save(saveOf(await claimed(uid), { kind: 'denied', lastError: error('invalid_grant') }));
+      expect(await store.find(uid)).toMatchObject({
+        state: 'REAUTHORIZATION_REQUIRED',
+        refreshToken: 'sealed-1',
+        lastError: { code: 'invalid_grant' },
+      });
+      expect(await store.claimOne(uid, REQUEST)).toBeUndefined();
+    });
+
+    it('P4: a lost answer leaves the connection in doubt, to be probed when it is time', async () => {
+      const uid = await subject.addConnection();
+      const probeAt = Date.now() + 3_600_000;
+      await store.save(saveOf(await claimed(uid), { kind: 'doubted', lastError: error('timeout'), probeAt }));
+      expect(await store.find(uid)).toMatchObject({ state: 'IN_DOUBT', dueAt: probeAt });
+      expect(await store.claimOne(uid, REQUEST)).toBeUndefined();
+    });
+
+    it('P4: takes over an attempt past its deadline, and only then', async () => {
+      const uid = await subject.addConnection();
+      await claimed(uid);
+      const doubt = (): RotationChange & { kind: 'doubted' } => ({
+        kind: 'doubted',
+        lastError: error('replica_gone'),
+        probeAt: Date.now(),
+      });
+      expect((await store.takeOver(10, doubt)).map((c) => c.uid)).not.toContain(uid);
+      await subject.expireAttempt(uid);
+      expect((await store.takeOver(10, doubt)).map((c) => c.uid)).toContain(uid);
+      const after = await store.find(uid);
+      expect(after?.state).toBe('IN_DOUBT');
+      expect(after?.attempt).toBeUndefined();
+    });
+
+    it('P1: does not take over an attempt past its deadline whose lock is held', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      const held = await store.hold(claim);
+      await subject.expireAttempt(uid).catch(() => undefined);
+      const taken = await store.takeOver(10, () => ({ kind: 'denied', lastError: error('never') }));
+      expect(taken.map((c) => c.uid)).not.toContain(uid);
+      await held?.release();
+    });
+
+    it('P1: an attempt that was taken over cannot be held any more', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      await subject.expireAttempt(uid);
+      await store.takeOver(10, () => ({ kind: 'doubted', lastError: error('replica_gone'), probeAt: Date.now() }));
+      expect(await store.hold(claim)).toBeUndefined();
+    });
+
+    it('P3: the answer of an attempt that was taken over still counts while nothing was done about the doubt', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      await subject.expireAttempt(uid);
+      await store.takeOver(10, () => ({ kind: 'doubted', lastError: error('replica_gone'), probeAt: Date.now() }));
+      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('saved');
+      expect(await store.find(uid)).toMatchObject({ state: 'ACTIVE', generation: 2 });
+    });
+
+    it('P1: a late answer is refused once the doubt is being probed', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      await subject.expireAttempt(uid);
+      await store.takeOver(10, () => ({ kind: 'doubted', lastError: error('replica_gone'), probeAt: Date.now() - 1 }));
+      await claimed(uid);
+      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('superseded');
+    });
+
+    it('client credentials rotate without a generation', async () => {
+      const uid = await subject.addConnection({ grantType: 'client_credentials' });
+      const claim = await claimed(uid);
+      const change = { ...rotatedTo(0), refreshToken: undefined } as unknown as RotationChange;
+      expect(await store.save({ ...saveOf(claim, change) })).toBe('saved');
+      expect((await store.find(uid))?.generation).toBe(claim.connection.generation);
+    });
+  });
+}
+
+/** A save of the claim's own attempt. */
+export function saveOf(claim: Claim, change: RotationChange): RotationSave {
+  return {
+    uid: claim.connection.uid,
+    generation: claim.attempt.generation,
+    attemptId: claim.attempt.id,
+    change,
+  };
+}
+
+function rotatedTo(generation: number): Extract<RotationChange, { kind: 'rotated' }> {
+  const now = Date.now();
+  const accessToken: StoredAccessToken & Omit<AccessToken, 'token'> = {
+    variantKey: '',
+    token: 'sealed-access' as Sealed,
+    tokenType: 'Bearer',
+    scopes: ['a'],
+    resource: '',
+    generation,
+    requestedAt: now,
+    expiresAt: now + 3_600_000,
+  };
+  return {
+    kind: 'rotated',
+    generation,
+    refreshToken: `sealed-${generation}` as Sealed,
+    accessToken,
+    tokenTtlMs: 3_600_000,
+    dueAt: now + 1_800_000,
+  };
+}
+
+function error(code: string): { code: string; description: string; at: number } {
+  return { code, description: 'scripted', at: Date.now() };
+}
