@@ -117,6 +117,7 @@ export function checkOwner(dataDir: string, account: Account | undefined): void 
   const expected = account?.uid ?? process.getuid?.();
   const found = statSync(dataDir, { throwIfNoEntry: false })?.uid;
   if (expected === undefined || found === undefined || found === expected) return;
+  if (expected !== process.getuid?.() && isEmptyOrMissing(dataDir)) return; // ours to replace, as root
   throw new EmbeddedPostgresError(
     'NOT_A_DATA_DIR',
     `${dataDir} belongs to user id ${found}, and the server would run as ${expected}. Start as that user, or as root. ${startOver(dataDir)}`,

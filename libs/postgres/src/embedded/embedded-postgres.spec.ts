@@ -131,6 +131,11 @@ describe('startEmbeddedPostgres', () => {
       expect(existsSync(join(server.dataDir, '..'))).toBe(false);
     });
 
+    it('takes an empty directory, whoever made it', async () => {
+      mkdirSync(dataDir, { recursive: true });
+      expect(await query(await start(), 'SELECT 1')).toEqual([1]);
+    });
+
     it('runs as the owner of existing data, and refuses data of root', async () => {
       mkdirSync(dataDir, { recursive: true });
       chownSync(dataDir, 1, 1);

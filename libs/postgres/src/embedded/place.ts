@@ -44,7 +44,7 @@ export function removePlace(place: Place): void {
   try {
     rmdirSync(dirname(dataDir));
   } catch (error) {
-    if (!hasCode(error, 'ENOTEMPTY')) throw error;
+    if (!hasCode(error, 'ENOTEMPTY') && !hasCode(error, 'ENOENT')) throw error;
   }
 }
 
