@@ -1,3 +1,4 @@
+import type { SecureContext } from 'node:tls';
 import { Client, type Dispatcher } from 'undici';
 import { Secret, type RawAnswer, type SendResult } from '#libs/core';
 import { objectionTo } from './allowed-url.js';
@@ -21,8 +22,8 @@ export interface OneRequestLimits {
   readonly maxBytes: number;
   /** Asked right before the first byte is written; `false` means it must not be written any more. */
   readonly mayWrite: () => boolean;
-  /** Certificate authorities in PEM to trust beside those of the system; absent: those of the system. */
-  readonly ca?: string | undefined;
+  /** Which certificates are trusted; absent: Node's default (`NODE_EXTRA_CA_CERTS` included). */
+  readonly secureContext?: SecureContext | undefined;
 }
 
 /** The headers that matter for judging an answer. */
@@ -39,15 +40,15 @@ export async function sendOnce(request: OneRequest, limits: OneRequestLimits): P
   }
   const url = new URL(request.url);
   const gate = new WireGate(limits.mayWrite);
-  const ca = limits.ca === undefined ? {} : { ca: limits.ca };
+  const { secureContext, timeoutMs } = limits;
   const client = new Client(url.origin, {
-    connect: gate.connector({ timeout: limits.timeoutMs, keepAlive: false, ...ca }),
+    connect: gate.connector({ timeout: timeoutMs, keepAlive: false, ...(secureContext && { secureContext }) }),
     pipelining: 0,
     headersTimeout: 0,
     bodyTimeout: 0,
   });
   const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), limits.timeoutMs);
+  const timer = setTimeout(() => timeout.abort(), timeoutMs);
   try {
     const response = await client.request({
       method: request.method,

@@ -1,4 +1,4 @@
-import { DataSource, type MixedList } from 'typeorm';
+import { DataSource, type MigrationInterface } from 'typeorm';
 import {
   AccessRuleRow,
   AccessTokenRow,
@@ -73,11 +73,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   };
 }
 
+/** The migrations, as `migrations/index.ts` lists them. */
+export type Migrations = (new () => MigrationInterface)[];
+
 /** A pool; the caller initializes and destroys it. */
 export function dataSource(
   options: Pick<DatabaseOptions, 'url' | 'applicationName' | 'idleInTransactionTimeoutMs'>,
   connections: number,
-  migrations: MixedList<() => void> | never[],
+  migrations: Migrations,
 ): DataSource {
   return new DataSource({
     type: 'postgres',

@@ -1,12 +1,8 @@
-import type { MixedList } from 'typeorm';
-import { dataSource, type DatabaseOptions } from './database.js';
+import { dataSource, type DatabaseOptions, type Migrations } from './database.js';
 import { translated } from './store-errors.js';
 
 /** Any number that other programs on the same database do not use for their advisory locks. */
 const MIGRATION_LOCK = 7_305_817_263;
-
-/** The migrations, as `migrations/index.ts` lists them. */
-export type Migrations = MixedList<() => void>;
 
 /**
  * Brings the schema up to date. Two processes that migrate at once would collide: each waits for the other

@@ -21,4 +21,5 @@ export const METRICS = Symbol('Metrics');
 export const SEALER = Symbol('Sealer');
 export const DATABASE = Symbol('Database');
 export const LOGGER = Symbol('Logger');
+export const OAUTH = Symbol('OAuth');
 export const RANDOM = Symbol('random');

@@ -12,11 +12,11 @@ import {
   type EventSink,
   type Sealer,
 } from '#libs/core';
-import { OpenidClientTokenEndpoint } from '#libs/oauth';
+import { createOAuth, type OAuth } from '#libs/oauth';
 import { ChangeFeed, FleetClock, PostgresRotationStore } from '#libs/postgres';
 import type { BrokerConfig } from '../config.js';
 import { Schedule } from '../schedule.js';
-import { CONFIG, EVENTS, RANDOM, SEALER } from './foundation.js';
+import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER } from './foundation.js';
 
 function claimRequest(config: BrokerConfig): ClaimRequest {
   return { replica: config.replica, attemptDeadlineMs: config.attemptDeadlineMs };
@@ -24,9 +24,10 @@ function claimRequest(config: BrokerConfig): ClaimRequest {
 
 const rotation: Provider[] = [
   {
-    provide: OpenidClientTokenEndpoint,
-    useFactory: (clock: FleetClock) => new OpenidClientTokenEndpoint({ monotonic: () => clock.monotonic() }),
-    inject: [FleetClock],
+    provide: OAUTH,
+    useFactory: (clock: FleetClock, config: BrokerConfig) =>
+      createOAuth({ monotonic: () => clock.monotonic(), exchangeTimeoutMs: config.exchangeTimeoutMs }),
+    inject: [FleetClock, CONFIG],
   },
   {
     provide: PendingSaves,
@@ -42,17 +43,17 @@ const rotation: Provider[] = [
       config: BrokerConfig,
       store: PostgresRotationStore,
       clients: Directory,
-      endpoint: OpenidClientTokenEndpoint,
+      oauth: OAuth,
       sealer: Sealer,
       pending: PendingSaves,
       clock: FleetClock,
       random: () => number,
-    ) => new Spender({ store, clients, endpoint, sealer, pending, clock, timings: config, random }),
+    ) => new Spender({ store, clients, endpoint: oauth.tokenEndpoint, sealer, pending, clock, timings: config, random }),
     inject: [
       CONFIG,
       PostgresRotationStore,
       Directory,
-      OpenidClientTokenEndpoint,
+      OAUTH,
       SEALER,
       PendingSaves,
       FleetClock,

@@ -12,7 +12,7 @@ import {
   type EventSink,
   type Sealer,
 } from '#libs/core';
-import { issuerRules, OpenidClientCodeFlow } from '#libs/oauth';
+import type { OAuth } from '#libs/oauth';
 import {
   FleetClock,
   PostgresAccessStore,
@@ -21,10 +21,9 @@ import {
   PostgresTokenStore,
 } from '#libs/postgres';
 import type { BrokerConfig } from '../config.js';
-import { CONFIG, EVENTS, RANDOM, SEALER } from './foundation.js';
+import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER } from './foundation.js';
 
 const useCases: Provider[] = [
-  { provide: OpenidClientCodeFlow, useFactory: () => new OpenidClientCodeFlow() },
   {
     provide: ConnectLinks,
     useFactory: (sealer: Sealer, clock: FleetClock, config: BrokerConfig) =>
@@ -60,9 +59,14 @@ const useCases: Provider[] = [
   },
   {
     provide: ClientAdministration,
-    useFactory: (store: PostgresClientStore, directory: Directory, sealer: Sealer, events: EventSink) =>
-      new ClientAdministration(store, directory, sealer, issuerRules, events),
-    inject: [PostgresClientStore, Directory, SEALER, EVENTS],
+    useFactory: (
+      store: PostgresClientStore,
+      directory: Directory,
+      sealer: Sealer,
+      oauth: OAuth,
+      events: EventSink,
+    ) => new ClientAdministration(store, directory, sealer, oauth.issuerRules, events),
+    inject: [PostgresClientStore, Directory, SEALER, OAUTH, EVENTS],
   },
   {
     provide: AccessAdministration,
@@ -76,7 +80,7 @@ const useCases: Provider[] = [
       links: ConnectLinks,
       clients: Directory,
       store: PostgresConnectionStore,
-      flow: OpenidClientCodeFlow,
+      oauth: OAuth,
       sealer: Sealer,
       events: EventSink,
       clock: FleetClock,
@@ -87,13 +91,13 @@ const useCases: Provider[] = [
         clients,
         connections: store,
         requests: store,
-        flow,
+        flow: oauth.codeFlow,
         sealer,
         events,
         clock,
         random,
       }),
-    inject: [ConnectLinks, Directory, PostgresConnectionStore, OpenidClientCodeFlow, SEALER, EVENTS, FleetClock, RANDOM],
+    inject: [ConnectLinks, Directory, PostgresConnectionStore, OAUTH, SEALER, EVENTS, FleetClock, RANDOM],
   },
 ];
 

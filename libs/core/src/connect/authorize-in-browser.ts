@@ -144,8 +144,9 @@ export class BrowserAuthorization {
     const requestedAt = this.parts.clock.now();
     const grant = await this.parts.flow.exchangeCode(client, await this.secretOf(client), {
       callbackUrl,
+      scopes: request.scopes,
       state,
-      nonce: kept.nonce,
+      ...(request.scopes.includes('openid') ? { nonce: kept.nonce } : {}),
       codeVerifier: new Secret(kept.codeVerifier),
     });
     this.checkSubject(connection, grant);

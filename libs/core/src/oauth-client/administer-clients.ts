@@ -122,7 +122,7 @@ export class ClientAdministration {
     return {
       uid,
       id,
-      issuer: fields.issuer.replace(/\/+$/, ''),
+      issuer: fields.issuer,
       ...(fields.endpoints ? { endpoints: fields.endpoints } : {}),
       clientId: fields.clientId,
       authMethod,

@@ -17,7 +17,7 @@ export interface OAuthClient {
   readonly uid: string;
   /** The last segment of its name: `clients/{id}`. */
   readonly id: string;
-  /** The issuer identifier, with its path and without a trailing slash of its own making. */
+  /** The issuer identifier, with its path, exactly as the server writes it. */
   readonly issuer: string;
   /** Absent: found by discovery. */
   readonly endpoints?: Endpoints;

@@ -1,0 +1,118 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { BrokerEvent, ConnectionState } from '#libs/core';
+import { CachedStats, type ConnectionStats } from './cached-stats.js';
+
+const ROTATION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const READ_SECONDS = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5, 30];
+
+/** What is looked at when the metrics are asked for. */
+export interface MetricSources {
+  readonly stats: ConnectionStats;
+  /** How many connections the replica holds tokens of. */
+  readonly heldConnections: () => number;
+  /** How many answers wait for the database. */
+  readonly pendingSaves: () => number;
+}
+
+/** The metrics of a replica, for Prometheus. Every name begins with `token_broker_`. */
+export class Metrics {
+  private readonly registry = new Registry();
+  private readonly rotations = this.counter('rotations_total', 'Rotations by outcome.', ['outcome', 'trigger']);
+  private readonly reads = this.counter('token_reads_total', 'Token reads by outcome.', ['outcome']);
+  private readonly rotationSeconds = this.histogram('rotation_duration_seconds', 'Duration of rotations.', ROTATION_SECONDS);
+  private readonly readSeconds = this.histogram('token_read_duration_seconds', 'Duration of token reads.', READ_SECONDS);
+  private readonly takenOver = this.counter('attempts_taken_over_total', 'Attempts of replicas that were gone.', []);
+  private readonly faults = this.counter('faults_total', 'Faults of the broker itself.', []);
+  /** Resolved label sets of the hot path. */
+  private readonly readChildren = new Map<string, { count: Counter.Internal; seconds: Histogram.Internal<string> }>();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry, prefix: 'token_broker_' });
+  }
+
+  /** Says where the gauges get their values. */
+  observe(sources: MetricSources): void {
+    const stats = new CachedStats(sources.stats);
+    this.gauge('held_connections', 'Connections whose tokens this replica holds.', sources.heldConnections);
+    this.gauge('pending_saves', 'Answers that wait for the database.', sources.pendingSaves);
+    this.gauge('oldest_overdue_seconds', 'How long the most overdue rotation has been waiting.', async () =>
+      (await stats.current()).oldestOverdueMs / 1_000,
+    );
+    this.gauge('database_up', 'Whether the database answered when it was last asked.', async () => {
+      await stats.current();
+      return stats.up ? 1 : 0;
+    });
+    this.gauge('stats_age_seconds', 'Age of the figures that come from the database.', () => stats.ageMs / 1_000);
+    const registers = [this.registry];
+    new Gauge({
+      name: 'token_broker_connections',
+      help: 'Connections by state.',
+      labelNames: ['state'],
+      registers,
+      async collect() {
+        const { byState } = await stats.current();
+        for (const state of Object.keys(byState) as ConnectionState[]) this.set({ state }, byState[state]);
+      },
+    });
+  }
+
+  /** Counts an event. */
+  count(event: BrokerEvent): void {
+    switch (event.type) {
+      case 'token.read':
+        return this.countRead(event.outcome, event.durationMs / 1_000);
+      case 'rotation.succeeded':
+        this.rotations.inc({ outcome: 'succeeded', trigger: event.trigger });
+        return this.rotationSeconds.observe({ outcome: 'succeeded' }, event.durationMs / 1_000);
+      case 'rotation.failed':
+        this.rotations.inc({ outcome: event.outcome, trigger: event.trigger });
+        return this.rotationSeconds.observe({ outcome: event.outcome }, event.durationMs / 1_000);
+      case 'attempt.taken_over':
+        return this.takenOver.inc();
+      case 'fault':
+        return this.faults.inc();
+      default:
+        return undefined;
+    }
+  }
+
+  /** The exposition (Prometheus text format), and its content type. */
+  async exposition(): Promise<{ contentType: string; text: string }> {
+    return { contentType: this.registry.contentType, text: await this.registry.metrics() };
+  }
+
+  private countRead(outcome: string, seconds: number): void {
+    let children = this.readChildren.get(outcome);
+    if (!children) {
+      children = { count: this.reads.labels(outcome), seconds: this.readSeconds.labels(outcome) };
+      this.readChildren.set(outcome, children);
+    }
+    children.count.inc();
+    children.seconds.observe(seconds);
+  }
+
+  private counter(name: string, help: string, labelNames: string[]): Counter {
+    return new Counter({ name: `token_broker_${name}`, help, labelNames, registers: [this.registry] });
+  }
+
+  private histogram(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({
+      name: `token_broker_${name}`,
+      help,
+      labelNames: ['outcome'],
+      buckets,
+      registers: [this.registry],
+    });
+  }
+
+  private gauge(name: string, help: string, value: () => number | Promise<number>): void {
+    new Gauge({
+      name: `token_broker_${name}`,
+      help,
+      registers: [this.registry],
+      async collect() {
+        this.set(await value());
+      },
+    });
+  }
+}

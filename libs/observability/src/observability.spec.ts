@@ -1,0 +1,80 @@
+import { Writable } from 'node:stream';
+import { Secret, type BrokerEvent } from '#libs/core';
+import { createEventSink, createLogger, Metrics, redactText } from './index.js';
+
+const JWT = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ';
+
+function collecting(): { lines: string[]; stream: Writable } {
+  const lines: string[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString());
+      done();
+    },
+  });
+  return { lines, stream };
+}
+
+describe('the log', () => {
+  it('P9: writes no token, wherever it stands', () => {
+    const { lines, stream } = collecting();
+    const logger = createLogger({ level: 'debug', replica: 'r', destination: stream });
+    const opaque = 'Zk3-opaque-refresh-token-value-0123456789';
+    logger.info({ refresh_token: opaque, nested: { accessToken: JWT, list: [JWT] } }, `token ${JWT}`);
+    logger.error({ error: new Error(`failed with Bearer ${opaque}`, { cause: new Error(`refresh_token=${opaque}`) }) });
+    logger.warn({ url: `postgres://user:${opaque}@host/db`, callback: `/callback?code=${opaque}&state=abc` });
+    logger.info({ secret: new Secret(opaque), link: `http://x/connect/${JWT}` });
+    const written = lines.join('');
+    expect(lines).toHaveLength(4);
+    expect(written).not.toContain(opaque);
+    expect(written).not.toContain(JWT.slice(0, 30));
+    expect(written).toContain('[masked]');
+  });
+
+  it('keeps what operators need: error codes, connection names, host names', () => {
+    const text = 'clients/indicium/connections/u123: invalid_grant at https://as.example/connect/token ECONNREFUSED';
+    expect(redactText(text)).toBe(text);
+    const { lines, stream } = collecting();
+    const error = { code: 'invalid_grant', description: 'grant request is invalid', at: 1 };
+    createLogger({ level: 'info', replica: 'r', destination: stream }).info({ error });
+    expect(JSON.parse(lines.join(''))).toMatchObject({ error, level: 'info', replica: 'r' });
+  });
+});
+
+describe('metrics', () => {
+  const figures = {
+    byState: { ACTIVE: 3, IN_DOUBT: 1, REAUTHORIZATION_REQUIRED: 0, PAUSED: 0, REVOKED: 0 },
+    oldestOverdueMs: 2_500,
+  };
+  const read: BrokerEvent = { type: 'token.read', connection: 'c', workload: 'w', outcome: 'cached', durationMs: 1 };
+
+  it('tell rotations, connections, what is overdue, and reads', async () => {
+    const metrics = new Metrics();
+    metrics.observe({ stats: { stats: async () => figures }, heldConnections: () => 7, pendingSaves: () => 2 });
+    const sink = createEventSink(createLogger({ level: 'fatal', replica: 'r' }), metrics);
+    sink.emit(read);
+    sink.emit({
+      type: 'rotation.failed',
+      connection: 'c',
+      trigger: 'schedule',
+      outcome: 'denied',
+      generation: 1,
+      durationMs: 20,
+    });
+    const { text } = await metrics.exposition();
+    expect(text).toContain('token_broker_token_reads_total{outcome="cached"} 1');
+    expect(text).toContain('token_broker_rotations_total{outcome="denied",trigger="schedule"} 1');
+    expect(text).toContain('token_broker_connections{state="ACTIVE"} 3');
+    expect(text).toContain('token_broker_oldest_overdue_seconds 2.5');
+    expect(text).toContain('token_broker_held_connections 7');
+    expect(text).toContain('token_broker_pending_saves 2');
+    expect(text).toContain('token_broker_database_up 1');
+  });
+
+  it('answer without the database, and say that it is away', async () => {
+    const metrics = new Metrics();
+    const stats = { stats: () => Promise.reject(new Error('away')) };
+    metrics.observe({ stats, heldConnections: () => 0, pendingSaves: () => 0 });
+    expect((await metrics.exposition()).text).toContain('token_broker_database_up 0');
+  });
+});
