@@ -72,7 +72,8 @@ module.exports = {
     },
     {
       name: 'embedded-server-stays-in-development',
-      comment: 'The embedded PostgreSQL server needs a development dependency, so production code cannot have it.',
+      comment:
+        'The embedded PostgreSQL server needs a development dependency, so production code cannot have it.',
       severity: 'error',
       from: { pathNot: [EMBEDDED, '^apps/(dev|dev-as)/', '^test/', SPEC] },
       to: { path: EMBEDDED },
@@ -115,7 +116,8 @@ module.exports = {
     },
     {
       name: 'everything-resolves',
-      comment: 'A misspelt path, or a package that is not installed. Run "npm run generate" when it is #proto.',
+      comment:
+        'A misspelt path, or a package that is not installed. Run "npm run generate" when it is #proto.',
       severity: 'error',
       from: {},
       to: { couldNotResolve: true },

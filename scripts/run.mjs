@@ -14,7 +14,9 @@ const [name = '', ...args] = process.argv.slice(2);
 const [app = '', file = 'main'] = name.split('/');
 
 if (!existsSync(inRoot('apps', app, 'src', `${file}.ts`)) || app === '') {
-  process.stderr.write(`Usage: node scripts/run.mjs <${readdirSync(inRoot('apps')).join('|')}>[/file] [arguments]\n`);
+  process.stderr.write(
+    `Usage: node scripts/run.mjs <${readdirSync(inRoot('apps')).join('|')}>[/file] [arguments]\n`,
+  );
   process.exit(2);
 }
 await setup();

@@ -23,7 +23,10 @@ export async function runStep(title, program, args, explain = () => undefined) {
   const started = Date.now();
   const seconds = () => ((Date.now() - started) / 1000).toFixed(1);
   process.stderr.write(`${title}…\n`);
-  const heartbeat = setInterval(() => process.stderr.write(`${title}… ${Math.round(seconds())} s\n`), STILL_RUNNING_MS);
+  const heartbeat = setInterval(
+    () => process.stderr.write(`${title}… ${Math.round(seconds())} s\n`),
+    STILL_RUNNING_MS,
+  );
   const { status, output } = await capture(program, args);
   clearInterval(heartbeat);
   if (status === 0) {
@@ -32,14 +35,23 @@ export async function runStep(title, program, args, explain = () => undefined) {
   }
   const known = explain(output);
   // npm adds its whole manual page to some errors.
-  if (known === undefined) process.stderr.write(`${output.replace(/^npm error Clean install a project[^]*?(?=npm error A complete log)/m, '').trimEnd()}\n`);
-  throw new SetupError(`${title}: failed after ${seconds()} s${known === undefined ? ` (${program} ${args.join(' ')})` : `. ${known}`}`);
+  if (known === undefined)
+    process.stderr.write(
+      `${output.replace(/^npm error Clean install a project[^]*?(?=npm error A complete log)/m, '').trimEnd()}\n`,
+    );
+  throw new SetupError(
+    `${title}: failed after ${seconds()} s${known === undefined ? ` (${program} ${args.join(' ')})` : `. ${known}`}`,
+  );
 }
 
 function capture(program, args) {
   return new Promise((resolve) => {
     // A command file of Windows (npm.cmd, nest.cmd) runs in a shell only.
-    const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], shell: process.platform === 'win32' });
+    const child = spawn(program, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: process.platform === 'win32',
+    });
     let output = '';
     child.stdout.on('data', (chunk) => (output += chunk));
     child.stderr.on('data', (chunk) => (output += chunk));

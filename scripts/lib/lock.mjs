@@ -61,7 +61,8 @@ async function acquire(content) {
         if (read() === holder) rmSync(LOCK, { force: true });
         continue;
       }
-      if (!told) process.stderr.write(`Waiting for the setup that process ${JSON.parse(holder)[0].pid} is running…\n`);
+      if (!told)
+        process.stderr.write(`Waiting for the setup that process ${JSON.parse(holder)[0].pid} is running…\n`);
       told = true;
       await sleep(200);
     }

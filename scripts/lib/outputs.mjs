@@ -42,7 +42,10 @@ export async function build() {
 }
 
 function generatedWanted() {
-  const files = listFiles(['proto', 'buf.yaml', 'buf.gen.yaml', 'scripts/protoc-gen-descriptors.mjs'], (path) => !path.startsWith('proto/generated/'));
+  const files = listFiles(
+    ['proto', 'buf.yaml', 'buf.gen.yaml', 'scripts/protoc-gen-descriptors.mjs'],
+    (path) => !path.startsWith('proto/generated/'),
+  );
   return hashOf(files, ...['@bufbuild/buf', 'ts-proto', 'google-proto-files'].map(versionOf));
 }
 

@@ -4,7 +4,8 @@ import { hashOf, inRoot, readIfThere } from './paths.mjs';
 
 /** In node_modules, so that it is gone when that is: `npm ci` deletes the whole directory first. */
 const STAMP = 'node_modules/.token-broker-setup';
-const NETWORK = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)\b/;
+const NETWORK =
+  /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)\b/;
 
 /** Whether node_modules is what package-lock.json says, for this Node and platform. */
 export function packagesAreCurrent() {
@@ -21,7 +22,12 @@ export async function installPackages() {
   const npm = process.env.npm_execpath;
   // The npm that runs us, if one does; its development dependencies are needed whatever NODE_ENV says.
   const [program, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  await runStep('Installing packages (npm ci)', program, [...first, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], explain);
+  await runStep(
+    'Installing packages (npm ci)',
+    program,
+    [...first, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'],
+    explain,
+  );
   writeFileSync(inRoot(STAMP), wanted());
 }
 
@@ -39,7 +45,9 @@ function installedMatchesLock() {
   const locked = parsePackages('package-lock.json');
   if (installed === undefined || locked === undefined) return false;
   const known = Object.entries(locked).filter(([path]) => path !== '');
-  const missing = known.some(([path, entry]) => installed[path]?.version !== entry.version && !foreign(entry));
+  const missing = known.some(
+    ([path, entry]) => installed[path]?.version !== entry.version && !foreign(entry),
+  );
   return !missing && Object.keys(installed).every((path) => locked[path] !== undefined);
 }
 

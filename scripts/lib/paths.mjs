@@ -27,6 +27,7 @@ export function readIfThere(path) {
  * @param {(path: string) => boolean} [keep]
  */
 export function listFiles(paths, keep = () => true) {
+  /** @type {string[]} */
   const found = [];
   const visit = (path) => {
     const stat = statSync(inRoot(path), { throwIfNoEntry: false });

@@ -1,4 +1,10 @@
-import { credentials, Metadata, type ChannelCredentials, type Client, type ServiceError } from '@grpc/grpc-js';
+import {
+  credentials,
+  Metadata,
+  type ChannelCredentials,
+  type Client,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import {
   AccessPolicy,
   BrokerError,
@@ -9,7 +15,14 @@ import {
   type Clock,
   type Workload,
 } from '#libs/core';
-import { createGrpcServer, decodeErrorDetails, type ErrorDetails, type GrpcLimits, type GrpcServer, type GrpcServerParts } from '#libs/grpc';
+import {
+  createGrpcServer,
+  decodeErrorDetails,
+  type ErrorDetails,
+  type GrpcLimits,
+  type GrpcServer,
+  type GrpcServerParts,
+} from '#libs/grpc';
 import type { TestCa, TestKeyPair } from './test-pki.js';
 
 /** A clock of this machine. */
@@ -57,7 +70,13 @@ export function refusingParts(): GrpcServerParts & { events: { seen: BrokerEvent
       pause: unexpected,
       resume: unexpected,
     },
-    clients: { create: unexpected, get: unexpected, list: unexpected, update: unexpected, delete: unexpected },
+    clients: {
+      create: unexpected,
+      get: unexpected,
+      list: unexpected,
+      update: unexpected,
+      delete: unexpected,
+    },
     access: {
       createWorkload: unexpected,
       listWorkloads: unexpected,
@@ -93,7 +112,11 @@ export async function startServer(
 /** Channel credentials of a client that trusts `ca`, with or without a certificate. */
 export function channel(ca: TestCa, pair?: TestKeyPair): ChannelCredentials {
   return pair
-    ? credentials.createSsl(Buffer.from(ca.certificate), Buffer.from(pair.privateKey), Buffer.from(pair.certificate))
+    ? credentials.createSsl(
+        Buffer.from(ca.certificate),
+        Buffer.from(pair.privateKey),
+        Buffer.from(pair.certificate),
+      )
     : credentials.createSsl(Buffer.from(ca.certificate));
 }
 

@@ -56,7 +56,8 @@ export class TestCa {
 
   async issue(wish: TestCertificate): Promise<TestKeyPair> {
     const keys = await generateKeys();
-    const usage = wish.usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+    const usage =
+      wish.usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
     const names = wish.names ?? [];
     const certificate = await x509.X509CertificateGenerator.create(
       {
@@ -73,7 +74,9 @@ export class TestCa {
           ...(wish.withoutKeyId
             ? []
             : [await x509.AuthorityKeyIdentifierExtension.create(this.issuer.publicKey, false, webcrypto)]),
-          ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names.map((name) => ({ ...name })))] : []),
+          ...(names.length > 0
+            ? [new x509.SubjectAlternativeNameExtension(names.map((name) => ({ ...name })))]
+            : []),
         ],
       },
       webcrypto,
@@ -87,7 +90,11 @@ export class TestCa {
 
   /** A certificate for a server at `localhost`. */
   async issueServer(): Promise<TestKeyPair> {
-    return this.issue({ commonName: 'server', names: [{ type: 'dns', value: 'localhost' }], usage: 'server' });
+    return this.issue({
+      commonName: 'server',
+      names: [{ type: 'dns', value: 'localhost' }],
+      usage: 'server',
+    });
   }
 
   /** A client certificate with a SPIFFE ID. */

@@ -9,5 +9,3 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 // Not `process.exit`: what has been written to a pipe has to arrive.
 process.exitCode = await run(process.argv.slice(2), processTerminal());
-// A pipe that nobody closes would keep the process alive after a secret was read from it.
-process.stdin.unref?.();

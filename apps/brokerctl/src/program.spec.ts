@@ -2,24 +2,59 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { BrokerError, type Connection, type ConnectionQuery, type OAuthClient, type ClientFields, type Refusal } from '#libs/core';
+import {
+  BrokerError,
+  type Connection,
+  type ConnectionQuery,
+  type OAuthClient,
+  type ClientFields,
+  type Refusal,
+} from '#libs/core';
 import type { GrpcServer, GrpcServerParts } from '#libs/grpc';
-import { goodToken, policyOf, refusingParts, startServer, workload } from '../../../test/harness/grpc-fixture.js';
+import {
+  goodToken,
+  policyOf,
+  refusingParts,
+  startServer,
+  workload,
+} from '../../../test/harness/grpc-fixture.js';
 import { TestCa } from '../../../test/harness/test-pki.js';
 import { developmentFiles } from './development-certificates.js';
 import { run } from './program.js';
 
 const NOW = Date.parse('2026-05-01T12:00:00Z');
 const CONNECTION: Connection = {
-  uid: 'u', clientId: 'indicium', connectionId: 'ada', state: 'ACTIVE', subjectKind: 'USER', subject: 'ada',
-  grantType: 'refresh_token', generation: 12, scopes: ['openid', 'sf'], authorizationEpoch: 1,
-  expiresAt: NOW + 42 * 60_000 + 3_000, dueAt: NOW + 600_000, failureCount: 1,
+  uid: 'u',
+  clientId: 'indicium',
+  connectionId: 'ada',
+  state: 'ACTIVE',
+  subjectKind: 'USER',
+  subject: 'ada',
+  grantType: 'refresh_token',
+  generation: 12,
+  scopes: ['openid', 'sf'],
+  authorizationEpoch: 1,
+  expiresAt: NOW + 42 * 60_000 + 3_000,
+  dueAt: NOW + 600_000,
+  failureCount: 1,
   lastError: { code: 'server_error', description: 'evil \u001b[31mred\u001b[0m', at: NOW },
-  revision: 3, createdAt: NOW - 90_000_000, updatedAt: NOW - 5_000,
+  revision: 3,
+  createdAt: NOW - 90_000_000,
+  updatedAt: NOW - 5_000,
 };
 const CLIENT: OAuthClient = {
-  uid: 'u', id: 'indicium', issuer: 'https://as.test/indicium', clientId: 'broker', authMethod: 'client_secret_basic',
-  scopes: ['openid'], profile: 'indicium', rotateAt: 0.5, defaultTokenTtlMs: 300_000, revision: 1, createdAt: NOW, updatedAt: NOW,
+  uid: 'u',
+  id: 'indicium',
+  issuer: 'https://as.test/indicium',
+  clientId: 'broker',
+  authMethod: 'client_secret_basic',
+  scopes: ['openid'],
+  profile: 'indicium',
+  rotateAt: 0.5,
+  defaultTokenTtlMs: 300_000,
+  revision: 1,
+  createdAt: NOW,
+  updatedAt: NOW,
 };
 
 describe('brokerctl', () => {
@@ -59,7 +94,11 @@ describe('brokerctl', () => {
           imported = given.refreshToken.reveal();
           return CONNECTION;
         },
-        startAuthorization: async () => ({ connection: CONNECTION, uri: 'https://broker.test/connect/x', expiresAt: NOW + 3_600_000 }),
+        startAuthorization: async () => ({
+          connection: CONNECTION,
+          uri: 'https://broker.test/connect/x',
+          expiresAt: NOW + 3_600_000,
+        }),
         pause: async () => {
           throw BrokerError.of('CONNECTION_NOT_FOUND', 'It does not exist.');
         },
@@ -85,7 +124,12 @@ describe('brokerctl', () => {
 
   async function brokerctl(
     args: readonly string[],
-    { tty = false, input = '', env = {}, dir = cwd }: { tty?: boolean; input?: string; env?: Record<string, string>; dir?: string } = {},
+    {
+      tty = false,
+      input = '',
+      env = {},
+      dir = cwd,
+    }: { tty?: boolean; input?: string; env?: Record<string, string>; dir?: string } = {},
   ): Promise<{ code: number; out: string; err: string }> {
     const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
     stdin.end(input);
@@ -102,29 +146,59 @@ describe('brokerctl', () => {
   }
 
   test('prints the bare token when piped', async () => {
-    expect(await brokerctl(['token', 'get', 'indicium/ada', '--min-ttl', '5m'])).toEqual({ code: 0, out: 'the-access-token\n', err: '' });
+    expect(await brokerctl(['token', 'get', 'indicium/ada', '--min-ttl', '5m'])).toEqual({
+      code: 0,
+      out: 'the-access-token\n',
+      err: '',
+    });
   });
 
   test('prints a summary without the token on a terminal, and the token with --show', async () => {
     const { out } = await brokerctl(['token', 'get', 'indicium/ada'], { tty: true });
-    expect(out).toMatch(/^token +\[16 characters, sha256 [0-9a-f]{12}; --show prints it]\ntype +Bearer\nexpires +20.*\nlife left +59m 50s/);
+    expect(out).toMatch(
+      /^token +\[16 characters, sha256 [0-9a-f]{12}; --show prints it]\ntype +Bearer\nexpires +20.*\nlife left +59m 50s/,
+    );
     expect(out).not.toContain('the-access-token');
-    expect((await brokerctl(['token', 'get', 'indicium/ada', '--show'], { tty: true })).out).toBe('the-access-token\n');
+    expect((await brokerctl(['token', 'get', 'indicium/ada', '--show'], { tty: true })).out).toBe(
+      'the-access-token\n',
+    );
   });
 
   test('JSON has the field names of the contract', async () => {
-    const piped = JSON.parse((await brokerctl(['--output', 'json', 'token', 'get', 'indicium/ada'])).out) as object;
-    expect(piped).toMatchObject({ access_token: 'the-access-token', token_type: 'Bearer', ttl: '3590s', generation: '7' });
-    const connection = JSON.parse((await brokerctl(['connections', 'get', 'indicium/ada', '--output', 'json'])).out) as object;
+    const piped = JSON.parse(
+      (await brokerctl(['--output', 'json', 'token', 'get', 'indicium/ada'])).out,
+    ) as object;
+    expect(piped).toMatchObject({
+      access_token: 'the-access-token',
+      token_type: 'Bearer',
+      ttl: '3590s',
+      generation: '7',
+    });
+    const connection = JSON.parse(
+      (await brokerctl(['connections', 'get', 'indicium/ada', '--output', 'json'])).out,
+    ) as object;
     expect(connection).toMatchObject({
-      name: 'clients/indicium/connections/ada', state: 'ACTIVE', subject_kind: 'USER', grant_type: 'REFRESH_TOKEN',
-      generation: '12', expire_time: '2026-05-01T12:42:03.000Z',
+      name: 'clients/indicium/connections/ada',
+      state: 'ACTIVE',
+      subject_kind: 'USER',
+      grant_type: 'REFRESH_TOKEN',
+      generation: '12',
+      expire_time: '2026-05-01T12:42:03.000Z',
     });
     expect(connection).not.toHaveProperty('last_rotate_time');
   });
 
   test('a table, with times relative and absolute, and nothing that a terminal would obey', async () => {
-    const { out } = await brokerctl(['connections', 'list', '--client', 'indicium', '--state', 'ACTIVE', '--limit', '7']);
+    const { out } = await brokerctl([
+      'connections',
+      'list',
+      '--client',
+      'indicium',
+      '--state',
+      'ACTIVE',
+      '--limit',
+      '7',
+    ]);
     expect(query).toMatchObject({ clientId: 'indicium', state: 'ACTIVE', pageSize: 7 });
     expect(out).toContain('2026-05-01T12:42:03Z (in 42m 3s)');
     expect(out).not.toContain('\u001b');
@@ -137,16 +211,24 @@ describe('brokerctl', () => {
     expect((await brokerctl(['connections', 'import', 'indicium/x', '--file', 'rt'])).code).toBe(0);
     expect(imported).toBe('rt-2');
     expect((await brokerctl(['connections', 'import', 'indicium/x', 'rt-3'])).code).toBe(2);
-    expect(await brokerctl(['connections', 'import', 'indicium/x'])).toMatchObject({ code: 2, err: 'error: USAGE: The refresh token is empty.\n' });
+    expect(await brokerctl(['connections', 'import', 'indicium/x'])).toMatchObject({
+      code: 2,
+      err: 'error: USAGE: The refresh token is empty.\n',
+    });
   });
 
   test('an update names what is given, and the secret comes from standard input', async () => {
-    const { code, out } = await brokerctl(['clients', 'update', 'indicium', '--secret-stdin', '--scope', 'a', '--scope', 'b'], { input: 's3cret\n' });
+    const { code, out } = await brokerctl(
+      ['clients', 'update', 'indicium', '--secret-stdin', '--scope', 'a', '--scope', 'b'],
+      { input: 's3cret\n' },
+    );
     expect(code).toBe(0);
     expect(updated).toMatchObject({ scopes: ['a', 'b'], issuer: CLIENT.issuer });
     expect(updated?.clientSecret?.reveal()).toBe('s3cret');
     expect(out).not.toContain('s3cret');
-    expect((await brokerctl(['clients', 'update', 'indicium'])).err).toMatch(/^error: USAGE: Say what to change/);
+    expect((await brokerctl(['clients', 'update', 'indicium'])).err).toMatch(
+      /^error: USAGE: Say what to change/,
+    );
   });
 
   test('the link goes to standard output, the advice beside it', async () => {
@@ -156,7 +238,11 @@ describe('brokerctl', () => {
   });
 
   test.each([
-    [3, ['--as', 'stranger', 'connections', 'list'], /^error: UNAUTHENTICATED: No workload is registered for cn:stranger/],
+    [
+      3,
+      ['--as', 'stranger', 'connections', 'list'],
+      /^error: UNAUTHENTICATED: No workload is registered for cn:stranger/,
+    ],
     [5, ['connections', 'pause', 'indicium/ada'], /^error: CONNECTION_NOT_FOUND: It does not exist\.\n$/],
     [6, ['connections', 'resume', 'indicium/ada'], /^error: STATE_CONFLICT/],
     [2, ['connections', 'get', 'a/b/c'], /^error: INVALID_REQUEST/],
@@ -166,7 +252,11 @@ describe('brokerctl', () => {
     [2, ['token', 'get', 'x/y', '--min-ttl', 'soon'], /^error: USAGE: .*is not a duration/],
     [2, ['connections', 'list', '--state', 'GONE'], /^error: USAGE: .*Allowed choices/],
     [2, ['--address', 'nowhere', 'rules', 'list'], /^error: USAGE: --address is host:port/],
-    [7, ['--address', 'localhost:1', '--timeout', '5s', 'rules', 'list'], /^error: UNAVAILABLE: .*\nhint: is a broker running there/],
+    [
+      7,
+      ['--address', 'localhost:1', '--timeout', '5s', 'rules', 'list'],
+      /^error: UNAVAILABLE: .*\nhint: is a broker running there/,
+    ],
   ])('ends with %i for %j', async (code, args, message) => {
     const outcome = await brokerctl(args);
     expect(outcome.err).toMatch(message);
@@ -174,7 +264,11 @@ describe('brokerctl', () => {
   });
 
   test('a refusal tells what to do', async () => {
-    refusal = { reason: 'REAUTHORIZATION_REQUIRED', message: 'Log in again.', metadata: { reconnect_uri: 'https://b.test/c/x' } };
+    refusal = {
+      reason: 'REAUTHORIZATION_REQUIRED',
+      message: 'Log in again.',
+      metadata: { reconnect_uri: 'https://b.test/c/x' },
+    };
     expect(await brokerctl(['token', 'get', 'indicium/ada'])).toEqual({
       code: 6,
       out: '',
@@ -183,17 +277,24 @@ describe('brokerctl', () => {
     refusal = { reason: 'ACCESS_DENIED', message: 'No.' };
     expect(await brokerctl(['token', 'get', 'indicium/ada'])).toMatchObject({ code: 4 });
     refusal = { reason: 'AUTHORIZATION_SERVER_DOWN', message: 'Away.', retryAfterMs: 2_500 };
-    expect((await brokerctl(['token', 'get', 'indicium/ada'])).err).toBe('error: AUTHORIZATION_SERVER_DOWN: Away.\nhint: try again in 2s\n');
+    expect((await brokerctl(['token', 'get', 'indicium/ada'])).err).toBe(
+      'error: AUTHORIZATION_SERVER_DOWN: Away.\nhint: try again in 3s\n',
+    );
   });
 
   test('an address by number, with the name of the certificate', async () => {
     const port = address.split(':')[1];
-    const outcomes = await Promise.all([`127.0.0.1:${port}`, `[::1]:${port}`].map((at) => brokerctl(['--address', at, 'token', 'get', 'a/b'])));
+    const outcomes = await Promise.all(
+      [`127.0.0.1:${port}`, `[::1]:${port}`].map((at) => brokerctl(['--address', at, 'token', 'get', 'a/b'])),
+    );
     expect(outcomes.some(({ code }) => code === 0)).toBe(true);
   });
 
   test('outside of a checkout somebody has to be named', async () => {
-    expect(await brokerctl(['rules', 'list'], { dir: tmpdir() })).toMatchObject({ code: 2, err: expect.stringMatching(/Say who you are/) as string });
+    expect(await brokerctl(['rules', 'list'], { dir: tmpdir() })).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/Say who you are/) as string,
+    });
     const files = developmentFiles(join(cwd, '.data/pki'), 'job');
     const env = { TOKEN_BROKER_CA: files.ca, TOKEN_BROKER_CERT: files.cert, TOKEN_BROKER_KEY: files.key };
     expect(await brokerctl(['token', 'get', 'a/b'], { dir: tmpdir(), env })).toMatchObject({ code: 0 });

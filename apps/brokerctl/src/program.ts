@@ -40,13 +40,38 @@ function makeProgram(terminal: Terminal): Command {
       outputError: (text, write) => write(text.replace(/^error: /, 'error: USAGE: ')),
     })
     .showHelpAfterError('(add --help for what there is)')
-    .addOption(fromEnvironment(terminal, '--address <host:port>', 'where the broker is', 'TOKEN_BROKER_ADDRESS', DEFAULT_ADDRESS))
-    .addOption(fromEnvironment(terminal, '--ca <file>', "the authority of the broker's certificate", 'TOKEN_BROKER_CA'))
+    .addOption(
+      fromEnvironment(
+        terminal,
+        '--address <host:port>',
+        'where the broker is',
+        'TOKEN_BROKER_ADDRESS',
+        DEFAULT_ADDRESS,
+      ),
+    )
+    .addOption(
+      fromEnvironment(
+        terminal,
+        '--ca <file>',
+        "the authority of the broker's certificate",
+        'TOKEN_BROKER_CA',
+      ),
+    )
     .addOption(fromEnvironment(terminal, '--cert <file>', "the caller's certificate", 'TOKEN_BROKER_CERT'))
     .addOption(fromEnvironment(terminal, '--key <file>', "the caller's private key", 'TOKEN_BROKER_KEY'))
-    .option('--as <name>', 'call with the development certificate of that name, in place of --cert and --key (in a checkout; the default is admin)')
-    .option('--server-name <name>', "the name in the broker's certificate, where it is reached by another one")
-    .option('--timeout <duration>', 'how long to wait for each answer', duration, DEFAULT_TIMEOUT_MS)
+    .option(
+      '--as <name>',
+      'call with the development certificate of that name, in place of --cert and --key (in a checkout; the default is admin)',
+    )
+    .option(
+      '--server-name <name>',
+      "the name in the broker's certificate, where it is reached by another one",
+    )
+    .addOption(
+      new Option('--timeout <duration>', 'how long to wait for each answer')
+        .argParser(duration)
+        .default(DEFAULT_TIMEOUT_MS, '30s'),
+    )
     .addOption(new Option('--output <format>', 'how to print').choices(['table', 'json']).default('table'));
   addTokenCommands(program, terminal);
   addConnectionCommands(program, terminal);
@@ -57,7 +82,13 @@ function makeProgram(terminal: Terminal): Command {
 }
 
 /** Commander reads `process.env` by itself; a terminal has its own environment. */
-function fromEnvironment(terminal: Terminal, flags: string, what: string, name: string, fallback?: string): Option {
+function fromEnvironment(
+  terminal: Terminal,
+  flags: string,
+  what: string,
+  name: string,
+  fallback?: string,
+): Option {
   const option = new Option(flags, `${what} (${name})`);
   const value = terminal.env[name] || fallback;
   if (value === fallback) return fallback === undefined ? option : option.default(fallback);

@@ -24,7 +24,10 @@ export interface GlobalOptions {
  * any: the administrator's, or those of the name in `--as`.
  * @throws {UsageError} where a file is missing or cannot be read
  */
-export function brokerAddress(options: GlobalOptions, { cwd, env }: Pick<Terminal, 'cwd' | 'env'>): BrokerAddress {
+export function brokerAddress(
+  options: GlobalOptions,
+  { cwd, env }: Pick<Terminal, 'cwd' | 'env'>,
+): BrokerAddress {
   // A certificate in the environment is somebody's habit; `--as` is what they want now.
   const { cert, key } = options.as === undefined ? options : {};
   if ((cert === undefined) !== (key === undefined)) {
@@ -32,14 +35,18 @@ export function brokerAddress(options: GlobalOptions, { cwd, env }: Pick<Termina
   }
   const pki = developmentPki(cwd, env);
   if (options.as !== undefined && pki === undefined) {
-    throw new UsageError('--as works where a checkout has development certificates (.data/pki). Start it once, or give --cert and --key.');
+    throw new UsageError(
+      '--as works where a checkout has development certificates (.data/pki). Start it once, or give --cert and --key.',
+    );
   }
   const development = pki === undefined ? undefined : developmentFiles(pki, checkedName(options.as));
   const caFile = options.ca ?? development?.ca;
   const certFile = cert ?? development?.cert;
   const keyFile = key ?? development?.key;
   if (caFile === undefined || certFile === undefined || keyFile === undefined) {
-    throw new UsageError('Say who you are: --ca, --cert and --key, or TOKEN_BROKER_CA, TOKEN_BROKER_CERT and TOKEN_BROKER_KEY.');
+    throw new UsageError(
+      'Say who you are: --ca, --cert and --key, or TOKEN_BROKER_CA, TOKEN_BROKER_CERT and TOKEN_BROKER_KEY.',
+    );
   }
   const serverName = options.serverName ?? (isIP(hostOf(options.address)) === 0 ? undefined : 'localhost');
   return {

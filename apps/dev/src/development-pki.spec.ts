@@ -5,7 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, createServer, type PeerCertificate } from 'node:tls';
-import { createUnknownCa, ensureDevelopmentPki, type DevelopmentPki, type KeyPair } from './development-pki.js';
+import {
+  createUnknownCa,
+  ensureDevelopmentPki,
+  type DevelopmentPki,
+  type KeyPair,
+} from './development-pki.js';
 import { CertificateAuthority, DAY_MS } from './pki/certificate-authority.js';
 import { writeKeyPair } from './pki/key-pair-files.js';
 
@@ -51,8 +56,18 @@ async function handshake(client: KeyPair, servername: string, ca = pki.caCertifi
     );
     server.listen(0, '127.0.0.1', () => {
       const { port } = server.address() as AddressInfo;
-      const socket = connect({ port, host: '127.0.0.1', servername, ca, cert: client.certificate, key: client.privateKey });
-      socket.once('error', reject).once('close', () => server.close()).resume();
+      const socket = connect({
+        port,
+        host: '127.0.0.1',
+        servername,
+        ca,
+        cert: client.certificate,
+        key: client.privateKey,
+      });
+      socket
+        .once('error', reject)
+        .once('close', () => server.close())
+        .resume();
     });
   });
 }
@@ -70,19 +85,42 @@ describe('ensureDevelopmentPki', () => {
       expect(peer.subject.CN).toBe('invoice-sync');
       expect(peer.subjectaltname).toBe(`URI:${invoiceSync.spiffeId}`);
     }
-    await expect(handshake(client, 'elsewhere.example')).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+    await expect(handshake(client, 'elsewhere.example')).rejects.toMatchObject({
+      code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+    });
   });
 
   it('satisfies openssl, purposes and strict checks included', async () => {
     const client = await pki.issueClient({ ...invoiceSync, dnsNames: ['invoice-sync.internal'] });
     const verify = (purpose: string, file: string) =>
-      openssl('verify', '-x509_strict', '-check_ss_sig', '-purpose', purpose, '-CAfile', pki.caCertificateFile, file);
+      openssl(
+        'verify',
+        '-x509_strict',
+        '-check_ss_sig',
+        '-purpose',
+        purpose,
+        '-CAfile',
+        pki.caCertificateFile,
+        file,
+      );
     expect(verify('sslserver', pki.server.certificateFile)).toContain('OK');
     expect(verify('sslclient', client.certificateFile)).toContain('OK');
     expect(() => verify('sslserver', client.certificateFile)).toThrow();
     expect(() => verify('sslclient', pki.server.certificateFile)).toThrow();
     const text = openssl('x509', '-in', pki.server.certificateFile, '-noout', '-text');
-    for (const part of ['Key Usage: critical', 'Digital Signature', 'TLS Web Server Authentication', 'Basic Constraints: critical', 'CA:FALSE', 'Authority Key Identifier', 'Subject Key Identifier', 'DNS:broker-1', 'IP Address:127.0.0.1', 'IP Address:0:0:0:0:0:0:0:1', 'P-256']) {
+    for (const part of [
+      'Key Usage: critical',
+      'Digital Signature',
+      'TLS Web Server Authentication',
+      'Basic Constraints: critical',
+      'CA:FALSE',
+      'Authority Key Identifier',
+      'Subject Key Identifier',
+      'DNS:broker-1',
+      'IP Address:127.0.0.1',
+      'IP Address:0:0:0:0:0:0:0:1',
+      'P-256',
+    ]) {
       expect(text).toContain(part);
     }
   });
@@ -119,12 +157,22 @@ describe('ensureDevelopmentPki', () => {
 
   it('issues anew what ends within 30 days, says something else, or is broken', async () => {
     const first = await pki.issueClient(invoiceSync);
-    const moved = await pki.issueClient({ ...invoiceSync, spiffeId: 'spiffe://token-broker.dev/workload/other' });
+    const moved = await pki.issueClient({
+      ...invoiceSync,
+      spiffeId: 'spiffe://token-broker.dev/workload/other',
+    });
     expect(moved.certificate).not.toBe(first.certificate);
 
     const ca = { certificate: pki.caCertificate, privateKey: readFileSync(join(dir, 'ca.key'), 'utf8') };
     const names = [{ type: 'url' as const, value: invoiceSync.spiffeId }];
-    const ending = await (await CertificateAuthority.load(ca)).issue({ commonName: invoiceSync.commonName, usage: 'client', names, notAfter: new Date(Date.now() + 29 * DAY_MS) });
+    const ending = await (
+      await CertificateAuthority.load(ca)
+    ).issue({
+      commonName: invoiceSync.commonName,
+      usage: 'client',
+      names,
+      notAfter: new Date(Date.now() + 29 * DAY_MS),
+    });
     writeKeyPair(dir, 'client-invoice-sync', ending);
     const renewed = await pki.issueClient(invoiceSync);
     expect(renewed.certificate).not.toBe(ending.certificate);
@@ -138,11 +186,17 @@ describe('ensureDevelopmentPki', () => {
     rmSync(join(dir, 'ca.key'));
     const again = await ensureDevelopmentPki({ dir });
     expect(again.caCertificate).not.toBe(pki.caCertificate);
-    expect(new X509Certificate(again.server.certificate).verify(new X509Certificate(again.caCertificate).publicKey)).toBe(true);
+    expect(
+      new X509Certificate(again.server.certificate).verify(
+        new X509Certificate(again.caCertificate).publicKey,
+      ),
+    ).toBe(true);
   });
 
   it('makes certificates that must be refused: expired, and of an unknown authority', async () => {
-    expect((await handshake(await pki.issueExpiredClient(invoiceSync), 'localhost')).refusal).toBe('CERT_HAS_EXPIRED');
+    expect((await handshake(await pki.issueExpiredClient(invoiceSync), 'localhost')).refusal).toBe(
+      'CERT_HAS_EXPIRED',
+    );
     const unknown = await createUnknownCa();
     const stranger = await handshake(await unknown.issueClient(invoiceSync), 'localhost');
     expect(stranger.refusal).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE');

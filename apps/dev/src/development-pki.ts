@@ -1,5 +1,12 @@
 import { resolve } from 'node:path';
-import { belongTogether, CertificateAuthority, DAY_MS, expiryOf, type CertificateRequest, type KeyPair } from './pki/certificate-authority.js';
+import {
+  belongTogether,
+  CertificateAuthority,
+  DAY_MS,
+  expiryOf,
+  type CertificateRequest,
+  type KeyPair,
+} from './pki/certificate-authority.js';
 import { readKeyPair, writeKeyPair, type KeyPairFiles } from './pki/key-pair-files.js';
 
 export type { KeyPair } from './pki/certificate-authority.js';
@@ -83,8 +90,10 @@ export async function ensureDevelopmentPki({ dir }: { dir: string }): Promise<De
     caCertificate: files.certificate,
     caCertificateFile: files.certificateFile,
     server: await issue('server-broker', serverRequest(broker)),
-    issueServer: async (identity, options) => issue(`server-${safe(identity.name)}`, serverRequest(identity), options),
-    issueClient: async (identity, options) => issue(`client-${safe(identity.name)}`, clientRequest(identity), options),
+    issueServer: async (identity, options) =>
+      issue(`server-${safe(identity.name)}`, serverRequest(identity), options),
+    issueClient: async (identity, options) =>
+      issue(`client-${safe(identity.name)}`, clientRequest(identity), options),
     issueExpiredClient: (identity) =>
       authority.issue({
         ...clientRequest(identity),
@@ -104,9 +113,12 @@ export async function createUnknownCa(): Promise<UnknownCa> {
   };
 }
 
-async function ensureAuthority(dir: string): Promise<{ authority: CertificateAuthority; files: KeyPairFiles }> {
+async function ensureAuthority(
+  dir: string,
+): Promise<{ authority: CertificateAuthority; files: KeyPairFiles }> {
   const found = readKeyPair(dir, 'ca');
-  if (found !== undefined && isUsableAuthority(found)) return { authority: await CertificateAuthority.load(found), files: found };
+  if (found !== undefined && isUsableAuthority(found))
+    return { authority: await CertificateAuthority.load(found), files: found };
   const authority = await CertificateAuthority.create('Token Broker development CA', AUTHORITY_DAYS);
   return { authority, files: writeKeyPair(dir, 'ca', authority.keyPair) };
 }
@@ -129,7 +141,8 @@ async function ensureIssued(
   renew: boolean,
 ): Promise<KeyPairFiles> {
   const found = renew ? undefined : readKeyPair(dir, file);
-  if (found !== undefined && authority.covers(found, request, new Date(Date.now() + RENEW_BEFORE_MS))) return found;
+  if (found !== undefined && authority.covers(found, request, new Date(Date.now() + RENEW_BEFORE_MS)))
+    return found;
   return writeKeyPair(dir, file, await authority.issue(request));
 }
 

@@ -2,7 +2,16 @@ import { connect } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { AccessPolicy, type AccessTokenRequest, type Workload } from '#libs/core';
 import { TokenServiceClient, type GetAccessTokenResponse } from '#proto/tokenbroker/v1/token_service';
-import { call, channel, goodToken, policyOf, refusingParts, startServer, workload, type Failure } from '../../../test/harness/grpc-fixture.js';
+import {
+  call,
+  channel,
+  goodToken,
+  policyOf,
+  refusingParts,
+  startServer,
+  workload,
+  type Failure,
+} from '../../../test/harness/grpc-fixture.js';
 import { TestCa, type TestKeyPair } from '../../../test/harness/test-pki.js';
 import type { GrpcServer, GrpcServerParts } from './index.js';
 
@@ -20,7 +29,10 @@ describe('who calls (P8)', () => {
 
   beforeAll(async () => {
     ca = await TestCa.create();
-    policy = policyOf([workload('sync', [SYNC, 'dns:sync.test', 'cn:sync']), workload('admin', [ADMIN], ['ADMIN'])]);
+    policy = policyOf([
+      workload('sync', [SYNC, 'dns:sync.test', 'cn:sync']),
+      workload('admin', [ADMIN], ['ADMIN']),
+    ]);
     const parts: GrpcServerParts = {
       ...refusingParts(),
       policy: () => policy(),
@@ -41,11 +53,15 @@ describe('who calls (P8)', () => {
 
   function clientWith(pair?: TestKeyPair): TokenServiceClient {
     // A pool of its own, so that no test gets another one's connection.
-    const client = new TokenServiceClient(address, channel(ca, pair), { 'grpc.use_local_subchannel_pool': 1 });
+    const client = new TokenServiceClient(address, channel(ca, pair), {
+      'grpc.use_local_subchannel_pool': 1,
+    });
     clients.push(client);
     return client;
   }
-  function get(client: TokenServiceClient): Promise<{ response: GetAccessTokenResponse } | { failure: Failure }> {
+  function get(
+    client: TokenServiceClient,
+  ): Promise<{ response: GetAccessTokenResponse } | { failure: Failure }> {
     return call<typeof REQUEST, GetAccessTokenResponse>(client, client.getAccessToken, REQUEST);
   }
   async function refusalOf(pair?: TestKeyPair): Promise<string> {
@@ -73,7 +89,9 @@ describe('who calls (P8)', () => {
 
   test('a certificate of an unknown authority that claims to be the administrator', async () => {
     const other = await TestCa.create('Test CA');
-    expect(await refusalOf(await other.issueSpiffe(ADMIN))).toMatch(/authority is not one that the broker trusts/);
+    expect(await refusalOf(await other.issueSpiffe(ADMIN))).toMatch(
+      /authority is not one that the broker trusts/,
+    );
   });
 
   test('a chain that brings its unknown authority along', async () => {
@@ -109,7 +127,9 @@ describe('who calls (P8)', () => {
   });
 
   test("a server's certificate", async () => {
-    expect(await refusalOf(await ca.issueSpiffe(SYNC, { usage: 'server' }))).toMatch(/not for client authentication/);
+    expect(await refusalOf(await ca.issueSpiffe(SYNC, { usage: 'server' }))).toMatch(
+      /not for client authentication/,
+    );
   });
 
   test('a certificate that nobody has registered', async () => {
@@ -135,7 +155,13 @@ describe('who calls (P8)', () => {
 
   test('TLS sessions are not resumed, and TLS 1.2 is not spoken', async () => {
     const port = Number(address.split(':')[1]);
-    const options = { host: 'localhost', port, servername: 'localhost', ca: ca.certificate, ALPNProtocols: ['h2'] };
+    const options = {
+      host: 'localhost',
+      port,
+      servername: 'localhost',
+      ca: ca.certificate,
+      ALPNProtocols: ['h2'],
+    };
     const first = connect(options);
     first.resume();
     const tickets: Buffer[] = [];

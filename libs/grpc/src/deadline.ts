@@ -17,6 +17,7 @@ export function deadlineOf(call: { getDeadline(): Deadline }, clock: Clock): num
   const given = call.getDeadline();
   const at = typeof given === 'number' ? given : given.getTime();
   // The caller's deadline is an instant of this machine's wall clock: grpc-js made it from `grpc-timeout`.
-  const left = at === Infinity ? DEFAULT_DEADLINE_MS : Math.min(Math.max(at - Date.now(), 0), LONGEST_CALL_MS);
+  const left =
+    at === Infinity ? DEFAULT_DEADLINE_MS : Math.min(Math.max(at - Date.now(), 0), LONGEST_CALL_MS);
   return clock.monotonic() + left - Math.min(left / 10, LARGEST_MARGIN_MS);
 }

@@ -6,4 +6,9 @@ export type { GrpcServerParts } from './parts.js';
 export type { TlsMaterial } from './tls/tls-material.js';
 export { decodeErrorDetails, DETAILS_KEY, ERROR_DOMAIN, type ErrorDetails } from './errors/error-details.js';
 export { STATUS_OF_REASON } from './errors/status-codes.js';
-export { durationFromMillis, millisFromDuration, millisFromTimestamp, timestampFromMillis } from './messages/time.js';
+export {
+  durationFromMillis,
+  millisFromDuration,
+  millisFromTimestamp,
+  timestampFromMillis,
+} from './messages/time.js';

@@ -3,7 +3,15 @@ import { makeGenericClientConstructor, type ServiceDefinition } from '@grpc/grpc
 import { service as healthDefinition } from 'grpc-health-check';
 import { FileDescriptorProto } from '#proto/google/protobuf/descriptor';
 import { TokenServiceClient, type GetAccessTokenResponse } from '#proto/tokenbroker/v1/token_service';
-import { call, channel, goodToken, policyOf, refusingParts, startServer, workload } from '../../../test/harness/grpc-fixture.js';
+import {
+  call,
+  channel,
+  goodToken,
+  policyOf,
+  refusingParts,
+  startServer,
+  workload,
+} from '../../../test/harness/grpc-fixture.js';
 import { reflect } from '../../../test/harness/reflection-client.js';
 import { TestCa, type TestKeyPair } from '../../../test/harness/test-pki.js';
 import { createGrpcServer, SERVICE_NAMES, type GrpcServer, type GrpcServerParts } from './index.js';
@@ -42,7 +50,9 @@ describe('the server', () => {
   });
 
   function tokens(as = pair, trust = ca): TokenServiceClient {
-    const client = new TokenServiceClient(address, channel(trust, as), { 'grpc.use_local_subchannel_pool': 1 });
+    const client = new TokenServiceClient(address, channel(trust, as), {
+      'grpc.use_local_subchannel_pool': 1,
+    });
     clients.push(client);
     return client;
   }
@@ -72,7 +82,10 @@ describe('the server', () => {
 
   test('a watcher of health hears of every change, and is let go at the close', async () => {
     const client = health();
-    const watch = (client['watch'] as unknown as (query: object, metadata: Metadata) => ClientReadableStream<HealthStatus>);
+    const watch = client['watch'] as unknown as (
+      query: object,
+      metadata: Metadata,
+    ) => ClientReadableStream<HealthStatus>;
     const heard: string[] = [];
     const ended = new Promise<string>((resolve) => {
       const stream = watch.call(client, { service: '' }, new Metadata());
@@ -90,12 +103,21 @@ describe('the server', () => {
   test('reflection shows the contract to callers that it knows', async () => {
     const services = await reflect(address, channel(ca, pair), { listServices: '*' });
     expect(services).toMatchObject({
-      listServicesResponse: { service: expect.arrayContaining(SERVICE_NAMES.map((name) => ({ name }))) as unknown },
+      listServicesResponse: {
+        service: expect.arrayContaining(SERVICE_NAMES.map((name) => ({ name }))) as unknown,
+      },
     });
-    const file = await reflect(address, channel(ca, pair), { fileContainingSymbol: 'tokenbroker.v1.TokenService' });
-    const bytes = (file as { fileDescriptorResponse: { fileDescriptorProto: number[][] } }).fileDescriptorResponse;
-    const names = bytes.fileDescriptorProto.map((one) => FileDescriptorProto.decode(Uint8Array.from(one)).name);
-    expect(names).toEqual(expect.arrayContaining(['tokenbroker/v1/token_service.proto', 'google/protobuf/duration.proto']));
+    const file = await reflect(address, channel(ca, pair), {
+      fileContainingSymbol: 'tokenbroker.v1.TokenService',
+    });
+    const bytes = (file as { fileDescriptorResponse: { fileDescriptorProto: number[][] } })
+      .fileDescriptorResponse;
+    const names = bytes.fileDescriptorProto.map(
+      (one) => FileDescriptorProto.decode(Uint8Array.from(one)).name,
+    );
+    expect(names).toEqual(
+      expect.arrayContaining(['tokenbroker/v1/token_service.proto', 'google/protobuf/duration.proto']),
+    );
   });
 
   test('reflection tells nobody else', async () => {
@@ -138,7 +160,11 @@ describe('the server', () => {
     });
     await new Promise((resolve) => setTimeout(resolve, 200));
     const closing = server.close(5_000);
-    const parts = { ...refusingParts(), policy: policyOf([workload('sync', ['spiffe://prod.test/sync'])]), handOut: { get: async () => goodToken() } };
+    const parts = {
+      ...refusingParts(),
+      policy: policyOf([workload('sync', ['spiffe://prod.test/sync'])]),
+      handOut: { get: async () => goodToken() },
+    };
     const other = createGrpcServer({ parts, tls: { ...(await ca.issueServer()), clientCa: ca.certificate } });
     await closing;
     await other.listen(address);
@@ -148,7 +174,9 @@ describe('the server', () => {
     await other.close(1_000);
     const failures = outcomes.filter((outcome) => 'failure' in outcome);
     // Nothing that was begun is lost; while nobody listens, a client can only say so.
-    expect(failures.filter((outcome) => !JSON.stringify(outcome).includes('No connection established'))).toEqual([]);
+    expect(
+      failures.filter((outcome) => !JSON.stringify(outcome).includes('No connection established')),
+    ).toEqual([]);
   });
 
   test('other certificates are taken up while it runs (P12)', async () => {

@@ -48,7 +48,9 @@ export class TlsGrpcServer implements GrpcServer {
 
   async listen(address: string): Promise<number> {
     const port = await new Promise<number>((resolve, reject) => {
-      this.server.bindAsync(address, this.credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+      this.server.bindAsync(address, this.credentials, (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      );
     });
     this.addresses.push(address.replace(/:0$/, `:${port}`));
     return port;

@@ -21,5 +21,6 @@ export const METRICS = Symbol('Metrics');
 export const SEALER = Symbol('Sealer');
 export const DATABASE = Symbol('Database');
 export const LOGGER = Symbol('Logger');
+export const GRPC_SERVER = Symbol('GrpcServer');
 export const OAUTH = Symbol('OAuth');
 export const RANDOM = Symbol('random');

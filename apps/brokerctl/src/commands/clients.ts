@@ -37,15 +37,21 @@ function addReading(clients: Command, terminal: Terminal): void {
     .action(
       action(terminal, async (session, [name = '']) => {
         const { clients: service } = session.broker;
-        showOne(session, (await session.call(service.getClient.bind(service), { name: clientName(name) })).client);
+        showOne(
+          session,
+          (await session.call(service.getClient.bind(service), { name: clientName(name) })).client,
+        );
       }),
     );
 }
 
 function addChanging(clients: Command, terminal: Terminal): void {
-  withFields(clients.command('create').description('register an OAuth client').argument('<name>', NAME)).action(
+  withFields(
+    clients.command('create').description('register an OAuth client').argument('<name>', NAME),
+  ).action(
     action<ClientOptions>(terminal, async (session, [name = ''], options) => {
-      if (!options.issuer || !options.clientId) throw new UsageError('A new OAuth client needs --issuer and --client-id.');
+      if (!options.issuer || !options.clientId)
+        throw new UsageError('A new OAuth client needs --issuer and --client-id.');
       const client = clientFromOptions('', options, await secretOf(terminal, options));
       const { clients: service } = session.broker;
       const request = { clientId: lastSegment('clients', name), client };
@@ -53,14 +59,21 @@ function addChanging(clients: Command, terminal: Terminal): void {
     }),
   );
   withFields(
-    clients.command('update').description('change what is given, and leave the rest').argument('<name>', NAME),
+    clients
+      .command('update')
+      .description('change what is given, and leave the rest')
+      .argument('<name>', NAME),
   ).action(
     action<ClientOptions>(terminal, async (session, [name = ''], options) => {
       const updateMask = maskOf(options);
-      if (updateMask.length === 0) throw new UsageError('Say what to change: --issuer, --scope, --secret-stdin, ...');
+      if (updateMask.length === 0)
+        throw new UsageError('Say what to change: --issuer, --scope, --secret-stdin, ...');
       const client = clientFromOptions(clientName(name), options, await secretOf(terminal, options));
       const { clients: service } = session.broker;
-      showOne(session, (await session.call(service.updateClient.bind(service), { client, updateMask })).client);
+      showOne(
+        session,
+        (await session.call(service.updateClient.bind(service), { client, updateMask })).client,
+      );
     }),
   );
   clients
@@ -85,7 +98,11 @@ function withFields(command: Command): Command {
     .option('--secret-file <file>', 'read the client secret from a file')
     .option('--scope <scope>', 'a scope to ask for by default; may be repeated', several)
     .option('--profile <profile>', 'how the authorization server deviates')
-    .option('--rotate-at <share>', "the share of a token's life after which it is rotated", numberBetween(0.1, 0.9))
+    .option(
+      '--rotate-at <share>',
+      "the share of a token's life after which it is rotated",
+      numberBetween(0.1, 0.9),
+    )
     .option('--default-token-ttl <duration>', 'the life to assume where an answer names none', duration)
     .option('--authorization-endpoint <url>', 'instead of discovery, with --token-endpoint')
     .option('--token-endpoint <url>', 'instead of discovery, with --authorization-endpoint')

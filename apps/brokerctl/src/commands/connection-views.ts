@@ -20,7 +20,10 @@ export function connectionTable(connections: readonly Connection[], now: number)
       { title: 'GENERATION', of: ({ generation }) => String(generation) },
       { title: 'EXPIRES', of: ({ expireTime }) => when(expireTime, now) },
       { title: 'NEXT ROTATION', of: ({ rotateTime }) => when(rotateTime, now) },
-      { title: 'LAST ERROR', of: ({ lastError }) => (lastError.length > 60 ? `${lastError.slice(0, 57)}...` : lastError) },
+      {
+        title: 'LAST ERROR',
+        of: ({ lastError }) => (lastError.length > 60 ? `${lastError.slice(0, 57)}...` : lastError),
+      },
     ],
     connections,
   );

@@ -36,16 +36,20 @@ function addReading(connections: Command, terminal: Terminal): void {
     .addOption(new Option('--state <state>', 'only those in one state').choices(STATES))
     .option('--limit <count>', 'how many at the most', numberBetween(1, 1_000_000), 100)
     .action(
-      action<{ client?: string; state?: (typeof STATES)[number]; limit: number }>(terminal, async (session, _args, options) => {
-        const found = await listUpTo(session, options.limit, {
-          parent: options.client === undefined ? 'clients/-' : clientName(options.client),
-          state: options.state === undefined ? State.UNSPECIFIED : State[options.state],
-        });
-        session.show({ connections: found.connections }, CONNECTION_ENUMS, () =>
-          connectionTable(found.connections, terminal.now()),
-        );
-        if (found.more) terminal.stderr.write(`There are more than ${options.limit}; --limit shows more of them.\n`);
-      }),
+      action<{ client?: string; state?: (typeof STATES)[number]; limit: number }>(
+        terminal,
+        async (session, _args, options) => {
+          const found = await listUpTo(session, options.limit, {
+            parent: options.client === undefined ? 'clients/-' : clientName(options.client),
+            state: options.state === undefined ? State.UNSPECIFIED : State[options.state],
+          });
+          session.show({ connections: found.connections }, CONNECTION_ENUMS, () =>
+            connectionTable(found.connections, terminal.now()),
+          );
+          if (found.more)
+            terminal.stderr.write(`There are more than ${options.limit}; --limit shows more of them.\n`);
+        },
+      ),
     );
   connections
     .command('get')
@@ -77,7 +81,9 @@ function addBeginning(connections: Command, terminal: Terminal): void {
         session.show(answer, CONNECTION_ENUMS, () => answer.authorizationUri);
         if (session.options.output === 'table' && answer.expireTime) {
           const left = span(millisOf(answer.expireTime) - terminal.now());
-          terminal.stderr.write(`Give this link to the user, and to nobody else. It ends ${absolute(answer.expireTime)} (in ${left}).\n`);
+          terminal.stderr.write(
+            `Give this link to the user, and to nobody else. It ends ${absolute(answer.expireTime)} (in ${left}).\n`,
+          );
         }
       }),
     );
@@ -95,10 +101,16 @@ function addBeginning(connections: Command, terminal: Terminal): void {
     );
   connections
     .command('import')
-    .description('take over a refresh token, read from standard input or a file; nobody else may use it from then on')
+    .description(
+      'take over a refresh token, read from standard input or a file; nobody else may use it from then on',
+    )
     .argument('<name>', NAME)
     .option('--file <file>', 'the file that has the refresh token, instead of standard input')
-    .option('--scope <scope>', "a scope it was granted, instead of the OAuth client's; may be repeated", several)
+    .option(
+      '--scope <scope>',
+      "a scope it was granted, instead of the OAuth client's; may be repeated",
+      several,
+    )
     .option('--subject <sub>', 'its subject at the authorization server')
     .option('--service-account', 'its subject is a technical account, not a person')
     .action(
@@ -137,11 +149,17 @@ function addSteering(connections: Command, terminal: Terminal): void {
         }),
       );
   };
-  steer('rotate', 'rotate now, and wait for the outcome', ({ call, broker: { connections: service } }, name) =>
-    call(service.rotateConnection.bind(service), { name }),
+  steer(
+    'rotate',
+    'rotate now, and wait for the outcome',
+    ({ call, broker: { connections: service } }, name) =>
+      call(service.rotateConnection.bind(service), { name }),
   );
-  steer('pause', 'stop rotating and handing out; the tokens are kept', ({ call, broker: { connections: service } }, name) =>
-    call(service.pauseConnection.bind(service), { name }),
+  steer(
+    'pause',
+    'stop rotating and handing out; the tokens are kept',
+    ({ call, broker: { connections: service } }, name) =>
+      call(service.pauseConnection.bind(service), { name }),
   );
   steer('resume', 'end a pause', ({ call, broker: { connections: service } }, name) =>
     call(service.resumeConnection.bind(service), { name }),

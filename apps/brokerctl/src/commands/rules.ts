@@ -26,7 +26,10 @@ export function addRuleCommands(program: Command, terminal: Terminal): void {
     .description('add an access rule')
     .argument('<name>', NAME)
     .requiredOption('--workload <workload>', 'who: workloads/{workload}, or {workload}')
-    .requiredOption('--connections <pattern>', "whose tokens: 'clients/indicium/connections/*', or 'indicium/*'")
+    .requiredOption(
+      '--connections <pattern>',
+      "whose tokens: 'clients/indicium/connections/*', or 'indicium/*'",
+    )
     .action(
       action<{ workload: string; connections: string }>(terminal, async (session, [name = ''], options) => {
         const { access } = session.broker;

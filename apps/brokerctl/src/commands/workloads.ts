@@ -12,7 +12,9 @@ const ROLES = { reader: Role.READER, operator: Role.OPERATOR, admin: Role.ADMIN 
 
 /** `brokerctl workloads` */
 export function addWorkloadCommands(program: Command, terminal: Terminal): void {
-  const workloads = program.command('workloads').description('services, jobs and administrators that may call');
+  const workloads = program
+    .command('workloads')
+    .description('services, jobs and administrators that may call');
   workloads
     .command('list')
     .description('list workloads in the order of their names')
@@ -27,14 +29,23 @@ export function addWorkloadCommands(program: Command, terminal: Terminal): void 
     .command('create')
     .description('register a workload')
     .argument('<name>', NAME)
-    .requiredOption('--identity <identity>', 'spiffe://..., dns:... or cn:... of its certificate; may be repeated', several)
+    .requiredOption(
+      '--identity <identity>',
+      'spiffe://..., dns:... or cn:... of its certificate; may be repeated',
+      several,
+    )
     .option('--role <role>', 'reader, operator or admin; may be repeated', roles)
     .action(
       action<{ identity: string[]; role?: Role[] }>(terminal, async (session, [name = ''], options) => {
         const { access } = session.broker;
         const { workload } = await session.call(access.createWorkload.bind(access), {
           workloadId: lastSegment('workloads', name),
-          workload: { name: '', identities: options.identity, roles: options.role ?? [], createTime: undefined },
+          workload: {
+            name: '',
+            identities: options.identity,
+            roles: options.role ?? [],
+            createTime: undefined,
+          },
         });
         if (!workload) throw new Error('The broker answered without a workload.');
         session.show(workload, ENUMS, () => workloadCard(workload, terminal.now()));

@@ -28,7 +28,9 @@ export function connectionName(given: string): string {
 export function newConnection(given: string): { parent: string; connectionId: string } {
   const [clients, client, connections, connectionId, ...rest] = connectionName(given).split('/');
   if (clients !== 'clients' || connections !== 'connections' || !client || !connectionId || rest.length > 0) {
-    throw new UsageError(`"${given}" is not a connection's name. Write it as clients/{client}/connections/{connection}.`);
+    throw new UsageError(
+      `"${given}" is not a connection's name. Write it as clients/{client}/connections/{connection}.`,
+    );
   }
   return { parent: `clients/${client}`, connectionId };
 }

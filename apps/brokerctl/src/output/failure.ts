@@ -23,18 +23,27 @@ function tellRefusal(error: TokenBrokerError): ToldFailure {
   const { metadata, retryAfterMs } = error;
   const hints: string[] = [];
   if (metadata['reconnect_uri']) hints.push(`the user can connect again at ${metadata['reconnect_uri']}`);
-  if (metadata['longest_ttl_seconds']) hints.push(`--min-ttl ${metadata['longest_ttl_seconds']}s is the most that can be had`);
+  if (metadata['longest_ttl_seconds'])
+    hints.push(`--min-ttl ${metadata['longest_ttl_seconds']}s is the most that can be had`);
   if (metadata['correlation_id']) hints.push(`correlation id ${metadata['correlation_id']}`);
-  if (retryAfterMs !== undefined) hints.push(`try again in ${span(Math.max(retryAfterMs, 1_000))}`);
+  if (retryAfterMs !== undefined)
+    hints.push(`try again in ${span(Math.max(Math.ceil(retryAfterMs / 1_000), 1) * 1_000)}`);
   if (error.reason === '') hints.push(...connectionHints(error));
-  return told(error.reason || (status[error.code] ?? 'UNKNOWN'), error.message, hints, exitCodeOf(error.code));
+  return told(
+    error.reason || (status[error.code] ?? 'UNKNOWN'),
+    error.message,
+    hints,
+    exitCodeOf(error.code),
+  );
 }
 
 /** Without a reason it was not the broker that answered, but grpc-js that did not reach it. */
 function connectionHints({ code, message }: TokenBrokerError): string[] {
   if (code !== status.UNAVAILABLE) return [];
   if (/certificate|self.signed|issuer|altname/i.test(message)) {
-    return ['the broker shows a certificate that is not trusted: --ca names its authority, --server-name its name'];
+    return [
+      'the broker shows a certificate that is not trusted: --ca names its authority, --server-name its name',
+    ];
   }
   return ['is a broker running there? --address (TOKEN_BROKER_ADDRESS) says where to call'];
 }

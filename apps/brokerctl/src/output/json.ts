@@ -16,9 +16,10 @@ export function toJson(message: unknown, enums: EnumNames, field = ''): Json {
   if (typeof message === 'number' && names) return names[message] ?? message;
   if (typeof message === 'bigint') return message.toString();
   if (Array.isArray(message)) return message.map((one: unknown) => toJson(one, enums, field));
-  if (typeof message === 'string' || typeof message === 'number' || typeof message === 'boolean') return message;
+  if (typeof message === 'string' || typeof message === 'number' || typeof message === 'boolean')
+    return message;
   if (typeof message !== 'object' || message === null) return null;
-  if (isSecondsAndNanos(message)) return /_time$/.test(field) ? timestamp(message) : duration(message);
+  if (isSecondsAndNanos(message)) return field.endsWith('_time') ? timestamp(message) : duration(message);
   const fields = Object.entries(message).filter(([, value]) => value !== undefined);
   return Object.fromEntries(
     fields.map(([name, value]) => {

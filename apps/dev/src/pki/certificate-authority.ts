@@ -71,13 +71,17 @@ export class CertificateAuthority {
   /** Takes up an authority that was made earlier. */
   static async load(keyPair: KeyPair): Promise<CertificateAuthority> {
     const der = createPrivateKey(keyPair.privateKey).export({ type: 'pkcs8', format: 'der' });
-    return new CertificateAuthority(keyPair, await webcrypto.subtle.importKey('pkcs8', der, KEYS, false, ['sign']));
+    return new CertificateAuthority(
+      keyPair,
+      await webcrypto.subtle.importKey('pkcs8', der, KEYS, false, ['sign']),
+    );
   }
 
   /** Makes a key, and signs a certificate for it. */
   async issue(request: CertificateRequest): Promise<KeyPair> {
     const keys = await generateKeys();
-    const usage = request.usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+    const usage =
+      request.usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
     const certificate = await x509.X509CertificateGenerator.create(
       {
         subject: distinguishedName(request.commonName),
@@ -111,7 +115,8 @@ export class CertificateAuthority {
       const certificate = new x509.X509Certificate(found.certificate);
       const names = certificate.getExtension(x509.SubjectAlternativeNameExtension);
       const usages = certificate.getExtension(x509.ExtendedKeyUsageExtension);
-      const usage = request.usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+      const usage =
+        request.usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
       const node = new NodeCertificate(found.certificate);
       return (
         belongTogether(found) &&

@@ -21,7 +21,8 @@ export function readKeyPair(dir: string, name: string): KeyPairFiles | undefined
       privateKey: readFileSync(files.privateKeyFile, 'utf8'),
     };
   } catch (error) {
-    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT')
+      return undefined;
     throw error;
   }
 }

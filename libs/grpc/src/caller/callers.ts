@@ -28,7 +28,10 @@ export class Callers {
       throw BrokerError.of('UNAUTHENTICATED', unregistered(identities));
     }
     const wanted = this.chain.map(({ credential }) => credential).join(', or ');
-    throw BrokerError.of('UNAUTHENTICATED', `Callers identify themselves with ${wanted}; this call has none.`);
+    throw BrokerError.of(
+      'UNAUTHENTICATED',
+      `Callers identify themselves with ${wanted}; this call has none.`,
+    );
   }
 }
 

@@ -71,6 +71,8 @@ describe('the identities of a certificate', () => {
 
   test("an authority's certificate is refused", async () => {
     const names = [{ type: 'url', value: ADMIN }] as const;
-    await expect(identities({ names, ca: true })).rejects.toMatchObject({ refusal: { reason: 'UNAUTHENTICATED' } });
+    await expect(identities({ names, ca: true })).rejects.toMatchObject({
+      refusal: { reason: 'UNAUTHENTICATED' },
+    });
   });
 });

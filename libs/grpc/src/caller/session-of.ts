@@ -17,6 +17,7 @@ interface CallInside {
 export function sessionOf(call: IncomingCall): ServerHttp2Session | undefined {
   let inside = (call as unknown as { readonly call?: CallInside }).call;
   while (inside?.nextCall !== undefined) inside = inside.nextCall;
-  if (inside?.stream === undefined) throw new Error('This version of grpc-js keeps the HTTP/2 stream elsewhere.');
+  if (inside?.stream === undefined)
+    throw new Error('This version of grpc-js keeps the HTTP/2 stream elsewhere.');
   return inside.stream.session;
 }

@@ -3,12 +3,14 @@ import { parseSubjectAltName } from './subject-alt-name.js';
 
 describe('subject alternative names', () => {
   test('of every type, in their order', () => {
-    expect(parseSubjectAltName('DNS:a.test, URI:spiffe://td/x, IP Address:10.0.0.1, email:a@b.test')).toEqual([
-      { type: 'DNS', value: 'a.test' },
-      { type: 'URI', value: 'spiffe://td/x' },
-      { type: 'IP Address', value: '10.0.0.1' },
-      { type: 'email', value: 'a@b.test' },
-    ]);
+    expect(parseSubjectAltName('DNS:a.test, URI:spiffe://td/x, IP Address:10.0.0.1, email:a@b.test')).toEqual(
+      [
+        { type: 'DNS', value: 'a.test' },
+        { type: 'URI', value: 'spiffe://td/x' },
+        { type: 'IP Address', value: '10.0.0.1' },
+        { type: 'email', value: 'a@b.test' },
+      ],
+    );
     expect(parseSubjectAltName('')).toEqual([]);
   });
 
@@ -37,7 +39,10 @@ describe('subject alternative names', () => {
   });
 
   test('whatever a name contains, quoted as Node does it, it comes back as it was', () => {
-    const name = fc.record({ type: fc.constantFrom('DNS', 'URI', 'email'), value: fc.string({ unit: 'binary' }) });
+    const name = fc.record({
+      type: fc.constantFrom('DNS', 'URI', 'email'),
+      value: fc.string({ unit: 'binary' }),
+    });
     fc.assert(
       fc.property(fc.array(name, { maxLength: 5 }), (names) => {
         const text = names.map(({ type, value }) => `${type}:${JSON.stringify(value)}`).join(', ');

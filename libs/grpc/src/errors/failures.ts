@@ -22,10 +22,14 @@ export class Failures {
     if (isStoreUnavailable(error)) return statusOfRefusal(DATABASE_AWAY);
     const correlationId = randomUUID();
     this.events.emit({ type: 'fault', during: `${during} ${correlationId}`, error });
-    return statusWith(status.INTERNAL, 'Something went wrong inside the broker. Its log knows more under the correlation id.', {
-      reason: 'INTERNAL',
-      metadata: { correlation_id: correlationId },
-    });
+    return statusWith(
+      status.INTERNAL,
+      'Something went wrong inside the broker. Its log knows more under the correlation id.',
+      {
+        reason: 'INTERNAL',
+        metadata: { correlation_id: correlationId },
+      },
+    );
   }
 }
 
@@ -45,7 +49,11 @@ const DATABASE_AWAY: Refusal = {
   retryAfterMs: 2_000,
 };
 
-function statusWith(code: status, text: string, details: Parameters<typeof encodeErrorDetails>[2]): StatusObject {
+function statusWith(
+  code: status,
+  text: string,
+  details: Parameters<typeof encodeErrorDetails>[2],
+): StatusObject {
   const message = presentable(text, LONGEST_MESSAGE);
   const metadata = Object.fromEntries(
     Object.entries(details.metadata).map(([key, value]) => [key, presentable(value, LONGEST_METADATA_VALUE)]),

@@ -65,8 +65,13 @@ export class HealthService {
     call.write(this.verdict(call.request.service));
   };
 
-  private readonly list: handleUnaryCall<unknown, { statuses: Record<string, Verdict> }> = (_call, callback) => {
-    callback(null, { statuses: Object.fromEntries([...this.names].map((name) => [name, this.verdict(name)])) });
+  private readonly list: handleUnaryCall<unknown, { statuses: Record<string, Verdict> }> = (
+    _call,
+    callback,
+  ) => {
+    callback(null, {
+      statuses: Object.fromEntries([...this.names].map((name) => [name, this.verdict(name)])),
+    });
   };
 
   private verdict(name: string): Verdict {

@@ -24,7 +24,10 @@ export class ReflectionService {
   /** Registers the methods, each behind the authentication that everything else is behind. */
   addTo(server: Pick<Server, 'addService'>): void {
     const addService: AddService = (definition, implementation) => {
-      const guarded = Object.entries(implementation).map(([name, handler]) => [name, this.guard(handler as Handler)]);
+      const guarded = Object.entries(implementation).map(([name, handler]) => [
+        name,
+        this.guard(handler as Handler),
+      ]);
       server.addService(definition, Object.fromEntries(guarded) as typeof implementation);
     };
     new Reflection(packageDefinition()).addToServer({ addService });

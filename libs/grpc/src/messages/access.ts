@@ -1,4 +1,11 @@
-import { accessRuleName, BrokerError, workloadName, type AccessRule, type Role, type Workload } from '#libs/core';
+import {
+  accessRuleName,
+  BrokerError,
+  workloadName,
+  type AccessRule,
+  type Role,
+  type Workload,
+} from '#libs/core';
 import {
   Workload_Role as WireRole,
   type AccessRule as WireAccessRule,

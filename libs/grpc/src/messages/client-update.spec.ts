@@ -51,7 +51,15 @@ describe('an update by field mask (AIP-134)', () => {
   });
 
   test('of every field; what is empty goes back to its default', () => {
-    const mask = ['issuer', 'endpoints', 'client_id', 'auth_method', 'profile', 'rotate_at', 'default_token_ttl'];
+    const mask = [
+      'issuer',
+      'endpoints',
+      'client_id',
+      'auth_method',
+      'profile',
+      'rotate_at',
+      'default_token_ttl',
+    ];
     expect(clientUpdate(GIVEN, mask)(PRESENT)).toEqual({
       issuer: 'https://new.test',
       clientId: 'new',
@@ -66,7 +74,9 @@ describe('an update by field mask (AIP-134)', () => {
   test.each([[['client_secret', 'name', 'redirect_uri']], [['*']], [['__proto__']], [['constructor']]])(
     'unknown paths are refused by name: %j',
     (mask) => {
-      expect(() => clientUpdate(GIVEN, mask)).toThrow(`cannot change ${mask.filter((p) => p !== 'client_secret').join(', ')}.`);
+      expect(() => clientUpdate(GIVEN, mask)).toThrow(
+        `cannot change ${mask.filter((p) => p !== 'client_secret').join(', ')}.`,
+      );
     },
   );
 
@@ -75,7 +85,9 @@ describe('an update by field mask (AIP-134)', () => {
   });
 
   test('an empty secret is refused, and no secret is in the message', () => {
-    expect(() => clientUpdate({ ...GIVEN, clientSecret: '' }, ['client_secret'])(PRESENT)).toThrow(/set auth_method to NONE/);
+    expect(() => clientUpdate({ ...GIVEN, clientSecret: '' }, ['client_secret'])(PRESENT)).toThrow(
+      /set auth_method to NONE/,
+    );
   });
 
   test('a default token life that is absurd is refused', () => {

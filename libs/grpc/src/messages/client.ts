@@ -81,7 +81,10 @@ function authMethodFromWire(method: WireAuthMethod): ClientAuthMethod | undefine
     case WireAuthMethod.NONE:
       return 'none';
     default:
-      throw BrokerError.of('INVALID_REQUEST', 'auth_method is CLIENT_SECRET_BASIC, CLIENT_SECRET_POST or NONE.');
+      throw BrokerError.of(
+        'INVALID_REQUEST',
+        'auth_method is CLIENT_SECRET_BASIC, CLIENT_SECRET_POST or NONE.',
+      );
   }
 }
 

@@ -1,5 +1,11 @@
 import fc from 'fast-check';
-import { checkedMillis, durationFromMillis, millisFromDuration, millisFromTimestamp, timestampFromMillis } from './time.js';
+import {
+  checkedMillis,
+  durationFromMillis,
+  millisFromDuration,
+  millisFromTimestamp,
+  timestampFromMillis,
+} from './time.js';
 
 describe('times on the wire', () => {
   test('instants come back to the millisecond, before 1970 as well', () => {
@@ -32,6 +38,8 @@ describe('times on the wire', () => {
     { seconds: 2n ** 63n - 1n, nanos: 0 },
     { seconds: -(2n ** 63n), nanos: 0 },
   ])('a duration beyond it: %p', (duration) => {
-    expect(() => checkedMillis(duration, 'min_ttl', 1_000)).toThrow(/^min_ttl is a duration between 0 and 1 s/);
+    expect(() => checkedMillis(duration, 'min_ttl', 1_000)).toThrow(
+      /^min_ttl is a duration between 0 and 1 s/,
+    );
   });
 });

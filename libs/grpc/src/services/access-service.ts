@@ -15,10 +15,7 @@ type Methods = Pick<
 >;
 
 /** `tokenbroker.v1.AccessService`. Roles are checked by the use cases. */
-export function accessService(
-  context: CallContext,
-  { access }: Pick<GrpcServerParts, 'access'>,
-): Methods {
+export function accessService(context: CallContext, { access }: Pick<GrpcServerParts, 'access'>): Methods {
   return {
     createWorkload: unary(context, async ({ workloadId, workload }, caller) => {
       if (!workload) throw BrokerError.of('INVALID_REQUEST', 'workload is missing.');

@@ -76,7 +76,9 @@ export function connectionService(
 
     rotateConnection: unary(context, async (request, caller, call) => {
       const name = parseConnectionName(request.name);
-      return { connection: connectionToWire(await connections.rotate(caller, name, deadlineOf(call, clock))) };
+      return {
+        connection: connectionToWire(await connections.rotate(caller, name, deadlineOf(call, clock))),
+      };
     }),
 
     pauseConnection: unary(context, async (request, caller) => ({

@@ -18,8 +18,20 @@ import {
   ConnectionServiceClient,
   type ImportConnectionRequest,
 } from '#proto/tokenbroker/v1/connection_service';
-import { TokenServiceClient, type GetAccessTokenRequest, type GetAccessTokenResponse } from '#proto/tokenbroker/v1/token_service';
-import { call, channel, goodToken, policyOf, refusingParts, startServer, workload } from '../../../../test/harness/grpc-fixture.js';
+import {
+  TokenServiceClient,
+  type GetAccessTokenRequest,
+  type GetAccessTokenResponse,
+} from '#proto/tokenbroker/v1/token_service';
+import {
+  call,
+  channel,
+  goodToken,
+  policyOf,
+  refusingParts,
+  startServer,
+  workload,
+} from '../../../../test/harness/grpc-fixture.js';
 import { TestCa } from '../../../../test/harness/test-pki.js';
 import type { GrpcServer } from '../index.js';
 
@@ -64,7 +76,9 @@ describe('the services', () => {
       ca,
       {
         ...parts,
-        policy: policyOf(names.map((name) => workload(name, [`cn:${name}`], [...roles[name as keyof typeof roles]]))),
+        policy: policyOf(
+          names.map((name) => workload(name, [`cn:${name}`], [...roles[name as keyof typeof roles]])),
+        ),
         access: new AccessAdministration(store as AccessStore, directory, parts.events),
         handOut: {
           get: async (_caller, request) => {
@@ -114,12 +128,22 @@ describe('the services', () => {
   }
   async function getToken(request: Partial<GetAccessTokenRequest>, options: { deadline?: number } = {}) {
     const client = await as(TokenServiceClient, 'job');
-    const whole = { connection: 'clients/c/connections/u', minTtl: undefined, scopes: [], resource: '', ...request };
+    const whole = {
+      connection: 'clients/c/connections/u',
+      minTtl: undefined,
+      scopes: [],
+      resource: '',
+      ...request,
+    };
     return call<GetAccessTokenRequest, GetAccessTokenResponse>(client, client.getAccessToken, whole, options);
   }
 
   test('an access token with all that is said about it', async () => {
-    const outcome = await getToken({ scopes: ['a'], resource: 'https://r.test', minTtl: { seconds: 60n, nanos: 1 } });
+    const outcome = await getToken({
+      scopes: ['a'],
+      resource: 'https://r.test',
+      minTtl: { seconds: 60n, nanos: 1 },
+    });
     expect(asked.at(-1)).toMatchObject({ minTtlMs: 60_001, scopes: ['a'], resource: 'https://r.test' });
     expect(outcome).toMatchObject({
       response: {
@@ -165,7 +189,10 @@ describe('the services', () => {
       failure: {
         code: status.FAILED_PRECONDITION,
         message: 'Log in again.',
-        details: { reason: 'REAUTHORIZATION_REQUIRED', metadata: { reconnect_uri: 'https://broker.test/connect/x' } },
+        details: {
+          reason: 'REAUTHORIZATION_REQUIRED',
+          metadata: { reconnect_uri: 'https://broker.test/connect/x' },
+        },
       },
     });
   });
@@ -239,9 +266,18 @@ describe('the services', () => {
     expect(await call(connections, connections.listConnections, page)).toMatchObject(invalid);
     const odd = { ...page, pageSize: 0, state: 99 as Connection_State };
     expect(await call(connections, connections.listConnections, odd)).toMatchObject(invalid);
-    const given = { name: '', identities: ['cn:x'], roles: [Workload_Role.UNSPECIFIED], createTime: undefined };
-    expect(await call(access, access.createWorkload, { workloadId: 'x', workload: given })).toMatchObject(invalid);
-    expect(await call(access, access.createWorkload, { workloadId: 'x', workload: undefined })).toMatchObject(invalid);
+    const given = {
+      name: '',
+      identities: ['cn:x'],
+      roles: [Workload_Role.UNSPECIFIED],
+      createTime: undefined,
+    };
+    expect(await call(access, access.createWorkload, { workloadId: 'x', workload: given })).toMatchObject(
+      invalid,
+    );
+    expect(await call(access, access.createWorkload, { workloadId: 'x', workload: undefined })).toMatchObject(
+      invalid,
+    );
   });
 
   test('roles are denied by default (P8)', async () => {
@@ -265,10 +301,24 @@ describe('the services', () => {
   test('an update with paths that cannot be changed', async () => {
     const client = await as(ClientServiceClient, 'admin');
     const given = {
-      name: 'clients/c', issuer: '', endpoints: undefined, clientId: '', authMethod: 0, clientSecret: '', scopes: [],
-      profile: '', rotateAt: 0, redirectUri: '', defaultTokenTtl: undefined, createTime: undefined, updateTime: undefined,
+      name: 'clients/c',
+      issuer: '',
+      endpoints: undefined,
+      clientId: '',
+      authMethod: 0,
+      clientSecret: '',
+      scopes: [],
+      profile: '',
+      rotateAt: 0,
+      redirectUri: '',
+      defaultTokenTtl: undefined,
+      createTime: undefined,
+      updateTime: undefined,
     };
-    const outcome = await call(client, client.updateClient, { client: given, updateMask: ['scopes', 'create_time'] });
+    const outcome = await call(client, client.updateClient, {
+      client: given,
+      updateMask: ['scopes', 'create_time'],
+    });
     expect(outcome).toMatchObject({
       failure: { code: status.INVALID_ARGUMENT, message: expect.stringContaining('create_time') as string },
     });

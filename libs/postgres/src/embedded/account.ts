@@ -40,7 +40,9 @@ export function accountFor(dataDir: string): Account | undefined {
 export function canEnter(dir: string, account: Account | undefined): boolean {
   if (account === undefined) return true;
   const { uid, gid } = account;
-  return spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', dir], { uid, gid, cwd: '/', stdio: 'ignore' }).status === 0;
+  return (
+    spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', dir], { uid, gid, cwd: '/', stdio: 'ignore' }).status === 0
+  );
 }
 
 function readAccounts(): Account[] {

@@ -72,7 +72,10 @@ function restoreLinks(native: string): void {
   }
 }
 
-function tryRun(native: string, account: Account | undefined): { version?: string; unreachable: boolean; problem: string } {
+function tryRun(
+  native: string,
+  account: Account | undefined,
+): { version?: string; unreachable: boolean; problem: string } {
   const as = account === undefined ? {} : { uid: account.uid, gid: account.gid };
   const ran = spawnSync(program(native, 'postgres'), ['--version'], { ...as, cwd: '/', encoding: 'utf8' });
   const version = /PostgreSQL\) (\d+)/.exec(ran.stdout ?? '')?.[1];
@@ -82,7 +85,9 @@ function tryRun(native: string, account: Account | undefined): { version?: strin
 }
 
 function copyForEveryone(native: string, log: (line: string) => void): string {
-  const { version } = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as {
+    version: string;
+  };
   const parent = sharedDirectory(`postgres-${version}-${shortHash(`${process.platform}-${process.arch}`)}`);
   const target = join(parent, basename(native));
   if (existsSync(target)) return target;
@@ -110,5 +115,8 @@ function program(native: string, name: string): string {
 }
 
 function unusable(native: string, problem: string): EmbeddedPostgresError {
-  return new EmbeddedPostgresError('BINARIES_UNUSABLE', `PostgreSQL's programs in ${native} do not run: ${problem}`);
+  return new EmbeddedPostgresError(
+    'BINARIES_UNUSABLE',
+    `PostgreSQL's programs in ${native} do not run: ${problem}`,
+  );
 }

@@ -1,6 +1,17 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Account } from './account.js';
@@ -52,7 +63,8 @@ async function createCluster({ place, binaries, account, noSync, log }: ClusterO
   const draftPassword = `${draft}.password`;
   mkdirSync(draft, { mode: 0o700 });
   writeFileSync(draftPassword, password, { mode: 0o600 });
-  if (account !== undefined) for (const path of [draft, draftPassword]) chownSync(path, account.uid, account.gid);
+  if (account !== undefined)
+    for (const path of [draft, draftPassword]) chownSync(path, account.uid, account.gid);
   try {
     await run(
       binaries.initdb,
@@ -66,7 +78,11 @@ async function createCluster({ place, binaries, account, noSync, log }: ClusterO
         '--no-instructions',
         ...(noSync ? ['--no-sync'] : []),
       ],
-      { cwd: '/', env: { PATH: process.env['PATH'], LC_ALL: 'C' }, ...(account && { uid: account.uid, gid: account.gid }) },
+      {
+        cwd: '/',
+        env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+        ...(account && { uid: account.uid, gid: account.gid }),
+      },
     );
     // The password first: a data directory without one would be of no use, the reverse does no harm.
     if (account !== undefined) chownSync(draftPassword, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
@@ -97,7 +113,10 @@ function isEmptyOrMissing(dataDir: string): boolean {
 function checkVersion(dataDir: string, major: string): void {
   const file = join(dataDir, 'PG_VERSION');
   if (!existsSync(file)) {
-    throw new EmbeddedPostgresError('NOT_A_DATA_DIR', `${dataDir} holds something else than PostgreSQL data. ${startOver(dataDir)}`);
+    throw new EmbeddedPostgresError(
+      'NOT_A_DATA_DIR',
+      `${dataDir} holds something else than PostgreSQL data. ${startOver(dataDir)}`,
+    );
   }
   const found = readFileSync(file, 'utf8').trim();
   if (found === major) return;

@@ -14,7 +14,8 @@ export async function ensureDatabase(urlOf: (database: string) => string): Promi
   await client.connect();
   try {
     const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
-    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE} TEMPLATE template0 ENCODING 'UTF8'`);
+    if (found.rowCount === 0)
+      await client.query(`CREATE DATABASE ${DATABASE} TEMPLATE template0 ENCODING 'UTF8'`);
   } finally {
     await client.end();
   }

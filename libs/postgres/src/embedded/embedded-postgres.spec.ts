@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +37,12 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<EmbeddedPostgresOptions> = {}): Promise<EmbeddedPostgres> {
-  const server = await startEmbeddedPostgres({ dataDir, settings, log: (line) => lines.push(line), ...options });
+  const server = await startEmbeddedPostgres({
+    dataDir,
+    settings,
+    log: (line) => lines.push(line),
+    ...options,
+  });
   started.push(server);
   return server;
 }
@@ -44,15 +59,28 @@ async function query(server: EmbeddedPostgres, sql: string): Promise<unknown[]> 
 
 /** Makes the file say that its owner is a process which is gone, as after SIGKILL of the starter. */
 function pretendOwnerDied(): void {
-  writeFileSync(`${dataDir}.owner`, JSON.stringify({ pid: process.pid, identity: 'an earlier process', id: 'gone' }));
+  writeFileSync(
+    `${dataDir}.owner`,
+    JSON.stringify({ pid: process.pid, identity: 'an earlier process', id: 'gone' }),
+  );
 }
 
 describe('startEmbeddedPostgres', () => {
   it('makes a UTF8 database with durable commits, and keeps data and port over a restart', async () => {
     const server = await start({ settings: {} });
     expect(server.dataDir).toBe(dataDir);
-    expect(await query(server, `SELECT current_database(), current_setting('fsync'), current_setting('synchronous_commit')`)).toEqual(['token_broker', 'on', 'on']);
-    expect(await query(server, `SELECT current_setting('server_encoding'), current_setting('listen_addresses'), current_setting('unix_socket_directories')`)).toEqual(['UTF8', '127.0.0.1', '']);
+    expect(
+      await query(
+        server,
+        `SELECT current_database(), current_setting('fsync'), current_setting('synchronous_commit')`,
+      ),
+    ).toEqual(['token_broker', 'on', 'on']);
+    expect(
+      await query(
+        server,
+        `SELECT current_setting('server_encoding'), current_setting('listen_addresses'), current_setting('unix_socket_directories')`,
+      ),
+    ).toEqual(['UTF8', '127.0.0.1', '']);
     expect(statSync(`${dataDir}.password`).mode & 0o777).toBe(0o600);
     await query(server, 'CREATE TABLE kept (n int)');
     const { url, pid } = server;
@@ -158,7 +186,10 @@ describe('startEmbeddedPostgres', () => {
   it('says what to do about data of another major version, and about a directory that is not its own', async () => {
     await (await start()).stop();
     writeFileSync(join(dataDir, 'PG_VERSION'), '13\n');
-    await expect(start()).rejects.toMatchObject({ code: 'OTHER_MAJOR_VERSION', message: expect.stringContaining('rm -rf') });
+    await expect(start()).rejects.toMatchObject({
+      code: 'OTHER_MAJOR_VERSION',
+      message: expect.stringContaining('rm -rf'),
+    });
     rmSync(join(dataDir, 'PG_VERSION'));
     await expect(start()).rejects.toMatchObject({ code: 'NOT_A_DATA_DIR' });
     expect(existsSync(join(dataDir, 'global', 'pg_control'))).toBe(true);
@@ -170,7 +201,10 @@ describe('startEmbeddedPostgres', () => {
     const { port } = taken.address() as AddressInfo;
     try {
       const failure = start({ port, portOption: 'DEV_POSTGRES_PORT' });
-      await expect(failure).rejects.toMatchObject({ code: 'PORT_IN_USE', message: expect.stringMatching(`${port}.*DEV_POSTGRES_PORT`) });
+      await expect(failure).rejects.toMatchObject({
+        code: 'PORT_IN_USE',
+        message: expect.stringMatching(`${port}.*DEV_POSTGRES_PORT`),
+      });
       expect(existsSync(`${dataDir}.owner`)).toBe(false);
     } finally {
       taken.close();
@@ -178,7 +212,9 @@ describe('startEmbeddedPostgres', () => {
   });
 
   it('shows the log when a setting is wrong', async () => {
-    await expect(start({ settings: { no_such_setting: '1' } })).rejects.toThrow(/unrecognized configuration parameter "no_such_setting"/);
+    await expect(start({ settings: { no_such_setting: '1' } })).rejects.toThrow(
+      /unrecognized configuration parameter "no_such_setting"/,
+    );
     expect(readFileSync(`${dataDir}.log`, 'utf8')).toContain('no_such_setting');
   });
 });

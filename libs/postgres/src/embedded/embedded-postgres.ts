@@ -159,7 +159,7 @@ export class EmbeddedPostgres {
   async #spawn(): Promise<ServerProcess> {
     const chosen = this.#port;
     const orphansGone = Date.now() + ORPHANS_GONE_MS;
-    for (let tries = 1; ; ) {
+    for (let tries = 1; ;) {
       const port = chosen === 0 ? await freePort() : chosen;
       try {
         const started = await ServerProcess.start({
@@ -184,7 +184,11 @@ export class EmbeddedPostgres {
 
   #portInUse(cause: EmbeddedPostgresError): EmbeddedPostgresError {
     const option = this.#options.portOption ?? 'the option "port"';
-    return new EmbeddedPostgresError(cause.code, `${cause.message} Stop that one, or choose another with ${option} (0 picks a free one).`, { cause });
+    return new EmbeddedPostgresError(
+      cause.code,
+      `${cause.message} Stop that one, or choose another with ${option} (0 picks a free one).`,
+      { cause },
+    );
   }
 
   #urlOf(database: string): string {

@@ -19,14 +19,20 @@ const ESCALATION: readonly { signal: NodeJS.Signals; waitMs: number }[] = [
  *   never stopped: somebody may be using it.
  * @throws EmbeddedPostgresError `FOREIGN_SERVER`, `STOP_FAILED`
  */
-export async function clearLeftover(dataDir: string, ours: boolean, log: (line: string) => void): Promise<void> {
+export async function clearLeftover(
+  dataDir: string,
+  ours: boolean,
+  log: (line: string) => void,
+): Promise<void> {
   const pid = readPostmasterPid(dataDir)?.pid;
   if (pid === undefined) return;
   const identity = processIdentity(pid);
   if (identity === undefined) return; // PostgreSQL itself recognises, and replaces, a dead server's file
   if (!isPostmasterOf(pid, dataDir)) {
     // The pid was reused. PostgreSQL would refuse to start because a process of that pid exists.
-    log(`${join(dataDir, 'postmaster.pid')} names process ${pid}, which is not this server: removed as stale.`);
+    log(
+      `${join(dataDir, 'postmaster.pid')} names process ${pid}, which is not this server: removed as stale.`,
+    );
     rmSync(join(dataDir, 'postmaster.pid'), { force: true });
     return;
   }

@@ -25,20 +25,27 @@ export interface Place {
  * get there (a checkout below /root, say). Then it is a directory of its own below /var/tmp, the same one
  * at each start, and `log` is told.
  */
-export function choosePlace(requested: string, account: Account | undefined, log: (line: string) => void): Place {
+export function choosePlace(
+  requested: string,
+  account: Account | undefined,
+  log: (line: string) => void,
+): Place {
   const parent = dirname(requested);
   mkdirSync(parent, { recursive: true });
   if (canEnter(parent, account)) return placeOf(join(realpathSync(parent), basename(requested)));
   const elsewhere = sharedDirectory(shortHash(requested));
   const place = placeOf(join(elsewhere, basename(requested)));
-  log(`The account "${account?.name}" cannot enter ${parent}: PostgreSQL keeps its data in ${place.dataDir}.`);
+  log(
+    `The account "${account?.name}" cannot enter ${parent}: PostgreSQL keeps its data in ${place.dataDir}.`,
+  );
   return place;
 }
 
 /** Deletes everything that is kept in the place. The server must have stopped. */
 export function removePlace(place: Place): void {
   const { dataDir, passwordFile, logFile, ownerFile } = place;
-  for (const path of [dataDir, passwordFile, logFile, `${logFile}.1`, ownerFile]) rmSync(path, { recursive: true, force: true });
+  for (const path of [dataDir, passwordFile, logFile, `${logFile}.1`, ownerFile])
+    rmSync(path, { recursive: true, force: true });
   // A directory of our own in /var/tmp, unless another server shares it.
   if (!dirname(dataDir).startsWith(join(SHARED_PARENT, SHARED_PREFIX))) return;
   try {
@@ -66,7 +73,10 @@ export function sharedDirectory(name: string): string {
   }
   const stat = lstatSync(dir);
   if (!stat.isDirectory() || stat.uid !== process.getuid?.() || (stat.mode & 0o022) !== 0) {
-    throw new EmbeddedPostgresError('NOT_A_DATA_DIR', `${dir} exists and is not ours alone: remove it, then start again.`);
+    throw new EmbeddedPostgresError(
+      'NOT_A_DATA_DIR',
+      `${dir} exists and is not ours alone: remove it, then start again.`,
+    );
   }
   return dir;
 }

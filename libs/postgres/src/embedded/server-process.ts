@@ -116,7 +116,10 @@ export class ServerProcess {
 }
 
 function asArguments({ port, settings }: ServerCommand): string[] {
-  return Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  return Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ]);
 }
 
 /** @returns the offset at which this run's part of the log starts, in bytes */
@@ -129,9 +132,17 @@ function rotateLog(logFile: string): number {
 
 function explain({ port, logFile }: ServerCommand, cause: unknown, log: string): EmbeddedPostgresError {
   if (/could not (bind|create any TCP\/IP sockets)/.test(log)) {
-    return new EmbeddedPostgresError('PORT_IN_USE', `Port ${port} on 127.0.0.1 is in use by another program.`, { cause });
+    return new EmbeddedPostgresError(
+      'PORT_IN_USE',
+      `Port ${port} on 127.0.0.1 is in use by another program.`,
+      { cause },
+    );
   }
   const tail = log.trimEnd().split('\n').slice(-12).join('\n  ');
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new EmbeddedPostgresError('START_FAILED', `PostgreSQL did not start: ${reason}. From ${logFile}:\n  ${tail}`, { cause });
+  return new EmbeddedPostgresError(
+    'START_FAILED',
+    `PostgreSQL did not start: ${reason}. From ${logFile}:\n  ${tail}`,
+    { cause },
+  );
 }

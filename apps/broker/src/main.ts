@@ -1,0 +1,67 @@
+import { messageOf } from '#libs/core';
+import { boot, type RunningBroker } from './boot.js';
+import { ConfigError, readConfig } from './config.js';
+import { layFoundation } from './foundation.js';
+import type { Foundation } from './modules/foundation.js';
+import { shutDown } from './shutdown.js';
+import { StartError } from './start-error.js';
+
+/** Starts the broker, and ends it at SIGTERM or SIGINT. */
+async function main(): Promise<void> {
+  const startedAt = performance.now();
+  const stop = stopSignal();
+  const config = readConfig(process.env);
+  const foundation = await layFoundation(config);
+  const { logger } = foundation;
+  process.on('unhandledRejection', (error) => foundation.events.emit({ type: 'fault', during: 'a promise', error }));
+  const broker = await bootOrClose(foundation);
+  logger.info(
+    {
+      event: 'broker.started',
+      grpcPort: broker.grpcPort,
+      publicUrl: config.web.publicUrl,
+      startMs: Math.round(performance.now() - startedAt),
+    },
+    'the broker serves',
+  );
+  const signal = await stop;
+  logger.info({ event: 'broker.stopping', signal }, 'stopping');
+  const lost = await shutDown(broker);
+  if (lost > 0) {
+    logger.fatal({ event: 'broker.lost', lost }, 'ended while the database was away; these connections are in doubt');
+    process.exitCode = 1;
+  }
+  logger.info({ event: 'broker.stopped' }, 'stopped');
+}
+
+async function bootOrClose(foundation: Foundation): Promise<RunningBroker> {
+  try {
+    return await boot(foundation);
+  } catch (error) {
+    await foundation.database.close();
+    throw error;
+  }
+}
+
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError) {
+    return `The configuration cannot be used:\n${error.mistakes.map((mistake) => `  - ${mistake}`).join('\n')}`;
+  }
+  if (error instanceof StartError) return error.message;
+  return `The broker could not start: ${messageOf(error)}`;
+}
+
+try {
+  await main();
+  // What is left (keep-alive sockets) must not keep the process.
+  process.exit();
+} catch (error) {
+  console.error(explain(error));
+  process.exit(1);
+}

@@ -1,0 +1,93 @@
+import { Global, Module, type Provider } from '@nestjs/common';
+import {
+  AccessAdministration,
+  AccessTokenHandOut,
+  BrowserAuthorization,
+  ClientAdministration,
+  ConnectionAdministration,
+  ConnectLinks,
+  Directory,
+  type EventSink,
+} from '#libs/core';
+import { createGrpcServer } from '#libs/grpc';
+import type { Metrics } from '#libs/observability';
+import { FleetClock } from '#libs/postgres';
+import { WebModule } from '#libs/web';
+import type { BrokerConfig } from '../config.js';
+import { GrpcCertificates } from '../grpc-certificates.js';
+import { Lifecycle } from '../lifecycle.js';
+import { CertificateWatch } from '../certificate-watch.js';
+import { CONFIG, EVENTS, GRPC_SERVER, METRICS } from './foundation.js';
+
+const grpc: Provider[] = [
+  {
+    provide: GrpcCertificates,
+    useFactory: (config: BrokerConfig) => new GrpcCertificates(config.grpc),
+    inject: [CONFIG],
+  },
+  {
+    provide: GRPC_SERVER,
+    useFactory: (
+      certificates: GrpcCertificates,
+      directory: Directory,
+      handOut: AccessTokenHandOut,
+      connections: ConnectionAdministration,
+      clients: ClientAdministration,
+      access: AccessAdministration,
+      links: ConnectLinks,
+      events: EventSink,
+      clock: FleetClock,
+    ) =>
+      createGrpcServer({
+        tls: certificates.read(),
+        parts: {
+          policy: () => directory.policy,
+          handOut,
+          connections,
+          clients,
+          access,
+          redirectUri: links.redirectUri,
+          events,
+          clock,
+        },
+      }),
+    inject: [
+      GrpcCertificates,
+      Directory,
+      AccessTokenHandOut,
+      ConnectionAdministration,
+      ClientAdministration,
+      AccessAdministration,
+      ConnectLinks,
+      EVENTS,
+      FleetClock,
+    ],
+  },
+  { provide: Lifecycle, useFactory: () => new Lifecycle() },
+];
+
+/** *call → who → may → cache or spend → answer*, and the pages. */
+@Global()
+@Module({
+  imports: [
+    WebModule.with(
+      (
+        authorization: BrowserAuthorization,
+        config: BrokerConfig,
+        lifecycle: Lifecycle,
+        metrics: Metrics,
+        events: EventSink,
+      ) => ({
+        authorization,
+        publicUrl: config.web.publicUrl,
+        readiness: () => lifecycle.readiness(),
+        metrics: () => metrics.exposition(),
+        events,
+      }),
+      [BrowserAuthorization, CONFIG, Lifecycle, METRICS, EVENTS],
+    ),
+  ],
+  providers: [...grpc, CertificateWatch],
+  exports: grpc,
+})
+export class EdgeModule {}

@@ -1,0 +1,23 @@
+/** Markup that is safe to send: made by {@link html} only. */
+export class Html {
+  constructor(readonly text: string) {}
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Markup with every interpolated value escaped; {@link Html} and lists of it go in as they are. */
+export function html(strings: TemplateStringsArray, ...values: readonly unknown[]): Html {
+  return new Html(strings.reduce((text, part, i) => text + render(values[i - 1]) + part));
+}
+
+function render(value: unknown): string {
+  if (value instanceof Html) return value.text;
+  if (Array.isArray(value)) return value.map(render).join('');
+  return String(value ?? '').replaceAll(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
+}
