@@ -1,28 +1,28 @@
-// Sets the checkout up, then runs one of the programs in apps/ in this very process, so that signals reach
-// it without a relay and its exit status is ours.
+// Sets the checkout up, then runs one of the built programs in this very process, so that signals reach it
+// without a relay and its exit status is ours.
 //
-//   node scripts/run.mjs dev|broker|brokerctl|… [arguments of the program]
+//   node scripts/run.mjs dev|broker|brokerctl|… [arguments of the program]       its src/main
+//   node scripts/run.mjs apps/<app>/src/<file>.js [arguments of the program]
 //
 // In package.json write "exec node scripts/run.mjs …": npm runs scripts through a shell that dies of SIGTERM
 // without passing it on; with exec there is no shell between npm and us.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { inRoot } from './lib/paths.mjs';
 import { setup } from './setup.mjs';
 
 const [name = '', ...args] = process.argv.slice(2);
-const [app = '', file = 'main'] = name.split('/');
+const program = name.includes('/') ? name : `apps/${name}/src/main.js`;
 
-if (!existsSync(inRoot('apps', app, 'src', `${file}.ts`)) || app === '') {
-  process.stderr.write(
-    `Usage: node scripts/run.mjs <${readdirSync(inRoot('apps')).join('|')}>[/file] [arguments]\n`,
-  );
+// The source, because the build is only made below.
+if (!existsSync(inRoot(program.replace(/\.js$/, '.ts')))) {
+  process.stderr.write(`There is no program ${program}. Usage: node scripts/run.mjs <app> [arguments]\n`);
   process.exit(2);
 }
 await setup();
 process.setSourceMapsEnabled(true);
 stopWithNpm();
-const entry = inRoot('dist', 'apps', app, 'src', `${file}.js`);
+const entry = inRoot('dist', program);
 process.argv.splice(1, process.argv.length - 1, entry, ...args);
 await import(pathToFileURL(entry).href);
 

@@ -221,7 +221,8 @@ export class DevelopmentStack {
     ];
   }
 
-  private get sealingKeyFile(): string {
+  /** Where the sealing key is. */
+  get sealingKeyFile(): string {
     return join(this.settings.dataDir, 'keys', 'sealing.jwks');
   }
 
