@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#libs/postgres/embedded';
 import { migrate, openDatabase, type Database } from '#libs/postgres';
 import { migrations } from '#migrations';
+import { temporaryDirectory } from '../../apps/dev/src/settings.js';
 
 /** A real, migrated database of a test's own. */
 export interface TestDatabase {
@@ -15,7 +15,7 @@ export interface TestDatabase {
 
 /** Starts an embedded PostgreSQL in a temporary directory. Its data is thrown away, so it need not be durable. */
 export async function startTestDatabase(): Promise<TestDatabase> {
-  const dir = mkdtempSync(join(tmpdir(), 'token-broker-test-'));
+  const dir = temporaryDirectory('test');
   const server = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres'), settings: { fsync: 'off' } });
   const options = { url: server.url, applicationName: 'test' };
   await migrate(options, migrations);

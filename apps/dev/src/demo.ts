@@ -1,13 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { connectAs } from '../../dev-as/src/index.js';
 import { call, type BrokerConnection } from '#libs/client';
 import { type GetAccessTokenResponse } from '#proto/tokenbroker/v1/token_service';
 import type { Connection } from '#proto/tokenbroker/v1/connection_service';
 import { EXAMPLES, registerExamples } from './examples.js';
 import { presentAgain, refreshTokenOf, whoami } from './demo-checks.js';
-import { isolatedSettings } from './settings.js';
+import { isolatedSettings, temporaryDirectory } from './settings.js';
 import { DevelopmentStack } from './stack.js';
 
 /** Short enough that the scheduler rotates while somebody watches. */
@@ -19,7 +17,7 @@ const TOKEN_TTL_SECONDS = 20;
  */
 async function main(): Promise<void> {
   const startedAt = Date.now();
-  const dir = mkdtempSync(join(tmpdir(), 'token-broker-demo-'));
+  const dir = temporaryDirectory('demo');
   heading(`The token broker's main job, with tokens that live ${TOKEN_TTL_SECONDS} s`);
   const settings = await isolatedSettings(dir, { tokenTtlSeconds: TOKEN_TTL_SECONDS });
   const stack = await DevelopmentStack.start(settings, { step: say });

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { resolve } from 'node:path';
+import { chmodSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 
 /** What the development stack runs with. */
 export interface StackSettings {
@@ -71,6 +73,13 @@ export async function isolatedSettings(
     postgresSettings: {},
     ...rest,
   };
+}
+
+/** A directory for such a stack. Other accounts may pass through it, as PostgreSQL's has to. */
+export function temporaryDirectory(purpose: string): string {
+  const dir = mkdtempSync(join(tmpdir(), `token-broker-${purpose}-`));
+  chmodSync(dir, 0o755);
+  return dir;
 }
 
 /** Ports that nobody listens on now; all are held until the last is found, so that they differ. */

@@ -49,6 +49,9 @@ export class DevelopmentStack {
 
   /** Starts everything; stops what was started where one part fails. */
   static async start(settings: StackSettings, listener: StackListener): Promise<DevelopmentStack> {
+    // Others may pass through the directory, so that PostgreSQL's own account reaches its data when we are
+    // root; what is private has directories of its own.
+    mkdirSync(settings.dataDir, { recursive: true, mode: 0o755 });
     mkdirSync(join(settings.dataDir, 'logs'), { recursive: true, mode: 0o700 });
     const pki = await ensureDevelopmentPki({ dir: join(settings.dataDir, 'pki') });
     const secrets = DevelopmentSecrets.open(join(settings.dataDir, 'keys', 'development.key'));

@@ -34,7 +34,8 @@ export class WireGate {
       }
       connect(target, (...connected) => {
         const [, socket] = connected;
-        if (socket === null) return callback(...connected);
+        // On failure undici leaves the socket out, whatever the type says.
+        if (!socket) return callback(...connected);
         this.handedOver = true;
         this.watch(socket);
         callback(null, socket);
