@@ -90,10 +90,9 @@ describe('P1: not sent', () => {
   });
 
   it('where TLS does not come about', async () => {
-    const { url, seen } = await tcp((socket) => socket.end('this is not TLS\r\n'));
+    const { url } = await tcp((socket) => socket.end('this is not TLS\r\n'));
     const sent = await post(url.replace('http:', 'https:'));
     expect(sent).toMatchObject({ kind: 'notSent', code: 'tls_failure' });
-    expect(seen.bytes).toBeGreaterThan(0); // the handshake; the token is not in it
   });
 
   it('where the TLS handshake hangs', async () => {

@@ -10,9 +10,13 @@ const WORDS: ReadonlyArray<readonly [pattern: RegExp, code: string, what: string
   [/^(ENETUNREACH|EHOSTUNREACH|ENETDOWN|EHOSTDOWN|EADDRNOTAVAIL)$/, 'unreachable', 'cannot be reached'],
   [/^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/, 'connect_timeout', 'did not accept the connection in time'],
   [/CERT|SELF_SIGNED|UNABLE_TO|^ERR_TLS|^ERR_SSL|^EPROTO$/, 'tls_failure', 'could not be trusted (TLS)'],
-  [/^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/, 'connection_cut', 'cut the connection'],
+  [
+    /^(ECONNRESET|EPIPE|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH)$/,
+    'connection_cut',
+    'cut the connection',
+  ],
   [/^UND_ERR_HEADERS_OVERFLOW$/, 'malformed_answer', 'answered with headers that are too large'],
-  [/^HPE_/, 'malformed_answer', 'answered something that is not HTTP'],
+  [/^(HPE_|HTTPParserError$)/, 'malformed_answer', 'answered something that is not HTTP'],
 ];
 
 /**

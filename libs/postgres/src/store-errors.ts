@@ -13,7 +13,7 @@ const NETWORK = /^(E[A-Z_]+|CERT_|ERR_TLS|ERR_SSL|SELF_SIGNED|UNABLE_TO)/;
 
 /** What pg and TypeORM say without a code. */
 const MESSAGES =
-  /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed|query_wait_timeout|read timeout|QueryRunner|Connection is not established|pool after calling end/i;
+  /Connection terminated|timeout exceeded when trying to connect|not queryable|Client was closed|query_wait_timeout|read timeout|Query ?runner|Connection is not established|pool after calling end/i;
 
 const UNIQUE_VIOLATION = '23505';
 const FOREIGN_KEY_VIOLATION = '23503';

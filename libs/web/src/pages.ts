@@ -57,7 +57,7 @@ export function connectedPage(connection: string, subject: string | undefined): 
   return page(
     'Connected',
     html`<h1>Connected</h1>
-<p>That is all: the access is kept fresh from now on, and you need not log in again. You can close this window.</p>
+<p role="status">That is all: the access is kept fresh from now on, and you need not log in again. You can close this window.</p>
 <dl>
 <dt>Connection</dt><dd><code>${connection}</code></dd>
 ${subject === undefined ? '' : html`<dt>User</dt><dd><code>${subject}</code></dd>`}
@@ -70,7 +70,7 @@ export function failurePage(title: string, message: string): string {
   return page(
     title,
     html`<h1 class="bad">${title}</h1>
-<p>${message}</p>
+<p role="alert">${message}</p>
 <p class="small">Nothing has been changed. If it does not work a second time, tell whoever sent you the link.</p>`,
   );
 }

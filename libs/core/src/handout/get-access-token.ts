@@ -4,7 +4,7 @@ import { sleep, type Clock } from '../clock.js';
 import type { AccessToken, Connection } from '../connection/connection.js';
 import { refusalForState, serverDown } from '../connection/refusals.js';
 import { variantOf, type Variant } from '../connection/variant.js';
-import { BrokerError, isStoreUnavailable, type Refusal } from '../errors.js';
+import { BrokerError, isStoreUnavailable, type Refusal, type RefusalReason } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { connectionName, type ConnectionName } from '../resource-names.js';
 import type { DemandRotations } from '../rotation/rotate-on-demand.js';
@@ -43,7 +43,26 @@ export interface HandOutParts {
 /** How long one flight may last, whoever waits for it. */
 const FLIGHT_MS = 35_000;
 
-/** *call → who → may → cache or spend → answer* */
+/**
+ * How long a caller that named no `min_ttl` waits for a fresher token than the one that is held: nobody waits
+ * on a broken authorization server for a token that is still good (promise P6).
+ */
+const WISH_MS = 1_000;
+
+/** Refusals that say nothing about whether the held token may be served. */
+const PASSING: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
+  'AUTHORIZATION_SERVER_DOWN',
+  'CONNECTION_IN_DOUBT',
+  'DATABASE_UNAVAILABLE',
+  'WAIT_EXPIRED',
+]);
+
+/**
+ * *call → who → may → cache or spend → answer*
+ *
+ * A `min_ttl` that the caller named is kept or refused. One that it did not name is a wish: where a fresher
+ * token cannot be had in time, a held one that has any life left is answered.
+ */
 export class AccessTokenHandOut {
   private readonly flights = new Map<string, Promise<AccessTokenAnswer>>();
 
@@ -68,11 +87,27 @@ export class AccessTokenHandOut {
     try {
       const cached = this.fromMemory(request);
       if (cached) return answered(cached, 'cached');
-      return answered(await this.waitForFlight(caller, request), 'rotated');
+      const still = this.fromMemory({ ...request, minTtlMs: 0 });
+      if (request.minTtlMs !== undefined || !still) {
+        return answered(await this.waitForFlight(caller, request), 'rotated');
+      }
+      return await this.fresherOr(still, caller, request).then((answer) => answered(answer, 'rotated'));
     } catch (error) {
       if (error instanceof BrokerError) return answered({ refusal: error.refusal }, 'cached');
       throw error;
     }
+  }
+
+  /** A fresher token, or the one that is held where that cannot be had soon. */
+  private async fresherOr(
+    still: AccessTokenAnswer,
+    caller: Workload,
+    request: AccessTokenRequest,
+  ): Promise<AccessTokenAnswer> {
+    const deadline = Math.min(request.deadline, this.parts.clock.monotonic() + WISH_MS);
+    const answer = await this.waitForFlight(caller, { ...request, deadline });
+    if (!('refusal' in answer) || !PASSING.has(answer.refusal.reason)) return answer;
+    return this.fromMemory({ ...request, minTtlMs: 0 }) ?? still;
   }
 
   private fromMemory(request: AccessTokenRequest): AccessTokenAnswer | undefined {

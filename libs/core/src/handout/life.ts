@@ -24,10 +24,13 @@ export function longestTtl(tokenTtlMs: number): number {
   return tokenTtlMs - 2 * skewAllowance(tokenTtlMs);
 }
 
-/** The life that a caller wants: as asked, or 30 seconds, or half of the token's life where that is less. */
+/**
+ * The life that a caller wants: as asked; where it did not say, 30 seconds or a quarter of the token's life,
+ * whichever is less. The latter is a wish only: see {@link AccessTokenHandOut}.
+ */
 export function wantedTtl(
   minTtlMs: number | undefined,
   token: Pick<AccessToken, 'requestedAt' | 'expiresAt'>,
 ): number {
-  return minTtlMs ?? Math.min(DEFAULT_MIN_TTL_MS, (token.expiresAt - token.requestedAt) / 2);
+  return minTtlMs ?? Math.min(DEFAULT_MIN_TTL_MS, (token.expiresAt - token.requestedAt) / 4);
 }

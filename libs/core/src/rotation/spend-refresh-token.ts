@@ -225,7 +225,10 @@ export class Spender {
     return saved === 'superseded' ? { kind: 'superseded', connection } : { kind: change.kind, connection, change };
   }
 
-  /** Saves; where the database has gone away meanwhile, hands over to the pending saves. */
+  /**
+   * Saves; where that fails, for whatever reason, hands over to the pending saves, which own the answer from
+   * then on: no error may take it along (promise P3).
+   */
   private async save(
     claim: Claim,
     saver: Pick<HeldAttempt, 'save'>,
@@ -235,8 +238,7 @@ export class Spender {
     const save = { uid: claim.connection.uid, generation, attemptId, change };
     try {
       return await saver.save(save);
-    } catch (error) {
-      if (!isStoreUnavailable(error)) throw error;
+    } catch {
       this.parts.pending.add(save);
       return 'pending';
     }
