@@ -56,5 +56,8 @@ rotationStoreContract('PostgreSQL', async () => {
         );
       });
     },
+    transition: async (uid, event) => {
+      await connections.transition(uid, event);
+    },
   };
 });

@@ -14,9 +14,14 @@ import type {
 export interface RotationStoreUnderTest {
   readonly store: RotationStore;
   /** Adds a connection with generation 1, due at once unless said otherwise; answers its uid. */
-  addConnection(options?: { readonly due?: boolean; readonly grantType?: Connection['grantType'] }): Promise<string>;
+  addConnection(options?: {
+    readonly due?: boolean;
+    readonly grantType?: Connection['grantType'];
+  }): Promise<string>;
   /** Moves a connection's deadline into the past. */
   expireAttempt(uid: string): Promise<void>;
+  /** What an operator does. */
+  transition(uid: string, event: 'paused' | 'resumed'): Promise<void>;
 }
 
 const REQUEST = { replica: 'replica-1', attemptDeadlineMs: 60_000 };
@@ -81,7 +86,12 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       const held = await store.hold(claim);
       expect(await held?.save(saveOf(claim, rotatedTo(2)))).toBe('saved');
       const after = await store.find(uid);
-      expect(after).toMatchObject({ state: 'ACTIVE', generation: 2, failureCount: 0, refreshToken: 'sealed-2' });
+      expect(after).toMatchObject({
+        state: 'ACTIVE',
+        generation: 2,
+        failureCount: 0,
+        refreshToken: 'sealed-2',
+      });
       expect(after?.attempt).toBeUndefined();
     });
 
@@ -118,7 +128,11 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       await store.save(
         saveOf(claim, { kind: 'released', lastError: error('down'), failureCount: 1, notBefore }),
       );
-      expect(await store.find(uid)).toMatchObject({ state: 'ACTIVE', failureCount: 1, lastError: { code: 'down' } });
+      expect(await store.find(uid)).toMatchObject({
+        state: 'ACTIVE',
+        failureCount: 1,
+        lastError: { code: 'down' },
+      });
       const claims = await store.claimDue({ ...REQUEST, limit: 100 });
       expect(claims.map(({ connection }) => connection.uid)).not.toContain(uid);
     });
@@ -172,7 +186,11 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       const uid = await subject.addConnection();
       const claim = await claimed(uid);
       await subject.expireAttempt(uid);
-      await store.takeOver(10, () => ({ kind: 'doubted', lastError: error('replica_gone'), probeAt: Date.now() }));
+      await store.takeOver(10, () => ({
+        kind: 'doubted',
+        lastError: error('replica_gone'),
+        probeAt: Date.now(),
+      }));
       expect(await store.hold(claim)).toBeUndefined();
     });
 
@@ -180,7 +198,11 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       const uid = await subject.addConnection();
       const claim = await claimed(uid);
       await subject.expireAttempt(uid);
-      await store.takeOver(10, () => ({ kind: 'doubted', lastError: error('replica_gone'), probeAt: Date.now() }));
+      await store.takeOver(10, () => ({
+        kind: 'doubted',
+        lastError: error('replica_gone'),
+        probeAt: Date.now(),
+      }));
       expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('saved');
       expect(await store.find(uid)).toMatchObject({ state: 'ACTIVE', generation: 2 });
     });
@@ -189,9 +211,54 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       const uid = await subject.addConnection();
       const claim = await claimed(uid);
       await subject.expireAttempt(uid);
-      await store.takeOver(10, () => ({ kind: 'doubted', lastError: error('replica_gone'), probeAt: Date.now() - 1 }));
+      await store.takeOver(10, () => ({
+        kind: 'doubted',
+        lastError: error('replica_gone'),
+        probeAt: Date.now() - 1,
+      }));
       await claimed(uid);
       expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('superseded');
+    });
+
+    it('P1: an attempt cannot be held once its connection is paused', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      await subject.transition(uid, 'paused');
+      expect(await store.hold(claim)).toBeUndefined();
+    });
+
+    it.each([
+      ['P4: a doubt', 'IN_DOUBT', { kind: 'doubted', lastError: error('timeout'), probeAt: Date.now() }],
+      ['P7: a denial', 'REAUTHORIZATION_REQUIRED', { kind: 'denied', lastError: error('invalid_grant') }],
+      ['P3: an answer', 'ACTIVE', rotatedTo(2)],
+    ] as const)('%s that comes during a pause counts after it', async (_what, state, change) => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      await subject.transition(uid, 'paused');
+      expect(await store.save(saveOf(claim, change))).toBe('saved');
+      expect((await store.find(uid))?.state).toBe('PAUSED');
+      await subject.transition(uid, 'resumed');
+      expect((await store.find(uid))?.state).toBe(state);
+    });
+
+    it('P3: an answer that comes too late to count is not called saved', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      await subject.expireAttempt(uid);
+      await store.takeOver(10, () => ({ kind: 'denied', lastError: error('in_doubt_unresolved') }));
+      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('superseded');
+      expect(await store.find(uid)).toMatchObject({ state: 'REAUTHORIZATION_REQUIRED', generation: 1 });
+    });
+
+    it('P3: the answer of an attempt that was taken over counts although the connection was paused since', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      await subject.expireAttempt(uid);
+      await store.takeOver(10, () => ({ kind: 'doubted', lastError: error('replica_gone'), probeAt: Date.now() }));
+      await subject.transition(uid, 'paused');
+      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('saved');
+      await subject.transition(uid, 'resumed');
+      expect(await store.find(uid)).toMatchObject({ state: 'ACTIVE', generation: 2 });
     });
 
     it('client credentials rotate without a generation', async () => {

@@ -60,7 +60,12 @@ describe('a bad start says what to do, ends with a failure, and damages nothing'
       TOKEN_BROKER_LOG_LEVEL: 'loud',
       TOKEN_BROKER_TIK_SECONDS: '1',
     });
-    for (const name of ['DATABASE_URL', 'TOKEN_BROKER_TICK_SECONDS', 'TOKEN_BROKER_LOG_LEVEL', 'TOKEN_BROKER_TIK_SECONDS']) {
+    for (const name of [
+      'DATABASE_URL',
+      'TOKEN_BROKER_TICK_SECONDS',
+      'TOKEN_BROKER_LOG_LEVEL',
+      'TOKEN_BROKER_TIK_SECONDS',
+    ]) {
       expect(words).toContain(name);
     }
     const contradictions = await failing({
@@ -111,8 +116,14 @@ describe('a bad start says what to do, ends with a failure, and damages nothing'
 
   it('unreadable and broken files', async () => {
     writeFileSync(join(dir, 'broken.pem'), 'no certificate');
-    expect(await failing({ TOKEN_BROKER_GRPC_CERT_FILE: join(dir, 'missing.pem') })).toContain('TOKEN_BROKER_GRPC_CERT_FILE');
-    expect(await failing({ TOKEN_BROKER_GRPC_CERT_FILE: join(dir, 'broken.pem') })).toMatch(/certificate|PEM/i);
-    expect(await failing({ TOKEN_BROKER_SEALING_KEY_FILE: join(dir, 'missing.jwks') })).toContain('sealing keys');
+    expect(await failing({ TOKEN_BROKER_GRPC_CERT_FILE: join(dir, 'missing.pem') })).toContain(
+      'TOKEN_BROKER_GRPC_CERT_FILE',
+    );
+    expect(await failing({ TOKEN_BROKER_GRPC_CERT_FILE: join(dir, 'broken.pem') })).toMatch(
+      /certificate|PEM/i,
+    );
+    expect(await failing({ TOKEN_BROKER_SEALING_KEY_FILE: join(dir, 'missing.jwks') })).toContain(
+      'sealing keys',
+    );
   });
 });

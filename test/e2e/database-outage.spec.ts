@@ -40,7 +40,9 @@ describe('PostgreSQL stopped and started again under load', () => {
     await postgres.stop('immediate');
 
     const served = await Promise.all(
-      Array.from({ length: CONNECTIONS }, (_, i) => getToken(workload, name(i)).catch((error: unknown) => error)),
+      Array.from({ length: CONNECTIONS }, (_, i) =>
+        getToken(workload, name(i)).catch((error: unknown) => error),
+      ),
     );
     expect(served.filter((one) => one instanceof Error)).toEqual([]);
     const unknown = await refusalOf(getToken(workload, 'clients/indicium-load/connections/never-held'));
@@ -53,7 +55,10 @@ describe('PostgreSQL stopped and started again under load', () => {
     const generations = await eventually('every connection to be read again', async () => {
       try {
         return await Promise.all(
-          Array.from({ length: CONNECTIONS }, async (_, i) => (await getConnection(admin, name(i))).generation),
+          Array.from(
+            { length: CONNECTIONS },
+            async (_, i) => (await getConnection(admin, name(i))).generation,
+          ),
         );
       } catch {
         return undefined;
@@ -62,7 +67,9 @@ describe('PostgreSQL stopped and started again under load', () => {
     await eventually(
       'every connection to be rotated again',
       async () => {
-        const now = await Promise.all(Array.from({ length: CONNECTIONS }, (_, i) => getConnection(admin, name(i))));
+        const now = await Promise.all(
+          Array.from({ length: CONNECTIONS }, (_, i) => getConnection(admin, name(i))),
+        );
         return now.every(({ generation, state }, i) => state === 1 && generation > (generations[i] ?? 0n));
       },
       45_000,

@@ -88,7 +88,11 @@ describe('each caller gets the documented answer', () => {
     const forbidden = await refusalOf(getToken(other, ADA));
     const missing = await refusalOf(getToken(other, 'clients/indicium/connections/nobody'));
     expect(forbidden).toMatchObject({ code: status.PERMISSION_DENIED, reason: 'ACCESS_DENIED' });
-    expect(missing).toMatchObject({ code: forbidden.code, reason: forbidden.reason, message: forbidden.message });
+    expect(missing).toMatchObject({
+      code: forbidden.code,
+      reason: forbidden.reason,
+      message: forbidden.message,
+    });
     other.close();
     const unknown = await refusalOf(getToken(workload, 'clients/indicium/connections/nobody'));
     expect(unknown).toMatchObject({ code: status.PERMISSION_DENIED });
@@ -130,7 +134,9 @@ describe('each caller gets the documented answer', () => {
 
   it('an operator pauses and resumes', async () => {
     await call(admin.connections.pauseConnection.bind(admin.connections), { name: SERVICE });
-    const refusal = await eventually('the pause to be known', () => refusalOf(getToken(workload, SERVICE)).catch(() => undefined));
+    const refusal = await eventually('the pause to be known', () =>
+      refusalOf(getToken(workload, SERVICE)).catch(() => undefined),
+    );
     expect(refusal).toMatchObject({ code: status.FAILED_PRECONDITION, reason: 'CONNECTION_PAUSED' });
     await call(admin.connections.resumeConnection.bind(admin.connections), { name: SERVICE });
     expect((await getToken(workload, SERVICE)).accessToken).not.toBe('');
@@ -140,7 +146,9 @@ describe('each caller gets the documented answer', () => {
     await test.control('POST', 'revoke-grants', { subject: 'ada' });
     const ended = await refusalOf(rotate(admin, ADA));
     expect(ended).toMatchObject({ code: status.FAILED_PRECONDITION, reason: 'REAUTHORIZATION_REQUIRED' });
-    const refusal = await eventually('the denial to be known', () => refusalOf(getToken(workload, ADA)).catch(() => undefined));
+    const refusal = await eventually('the denial to be known', () =>
+      refusalOf(getToken(workload, ADA)).catch(() => undefined),
+    );
     expect(refusal).toMatchObject({ code: status.FAILED_PRECONDITION, reason: 'REAUTHORIZATION_REQUIRED' });
     const link = refusal.metadata['reconnect_uri'] ?? '';
     expect(link).toContain('/connect/');

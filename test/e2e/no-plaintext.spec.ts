@@ -100,7 +100,9 @@ describe('P9: at rest there is ciphertext only', () => {
   });
 
   it('a secret in memory does not print', () => {
-    expect(`${new Secret('abc') as unknown as string} ${JSON.stringify({ s: new Secret('abc') })}`).not.toContain('abc');
+    expect(
+      `${new Secret('abc') as unknown as string} ${JSON.stringify({ s: new Secret('abc') })}`,
+    ).not.toContain('abc');
   });
 });
 

@@ -10,8 +10,15 @@ function clone(value: unknown): unknown {
   if (value instanceof Map) return new Map([...value].map(([k, v]) => [clone(k), clone(v)]));
   if (value instanceof Set) return new Set([...value].map(clone));
   if (value instanceof Date) return new Date(value);
-  if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+  if (isPlainObject(value)) {
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, clone(v)]));
   }
   return value;
+}
+
+/** A plain object of this realm or of another one: what is behind its prototype is nothing. */
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

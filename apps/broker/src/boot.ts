@@ -6,7 +6,7 @@ import { Directory, HeldTokens, messageOf, PendingSaves } from '#libs/core';
 import type { GrpcServer } from '#libs/grpc';
 import { connectionFigures, FleetClock } from '#libs/postgres';
 import { secure } from '#libs/web';
-import type { BrokerConfig } from './config.js';
+import type { BrokerConfig } from './broker-config.js';
 import { Lifecycle } from './lifecycle.js';
 import { EdgeModule } from './modules/edge.module.js';
 import { GRPC_SERVER, type Foundation } from './modules/foundation.js';
@@ -80,11 +80,15 @@ async function opening<T>(
     const what = /EADDRINUSE|address already in use/i.test(message)
       ? 'another program listens there. End it, or choose another port'
       : message;
-    throw new StartError(`The broker cannot listen on ${host}:${port} (${setting}): ${what}.`, { cause: error });
+    throw new StartError(`The broker cannot listen on ${host}:${port} (${setting}): ${what}.`, {
+      cause: error,
+    });
   }
 }
 
-function tlsOf({ web }: BrokerConfig): { httpsOptions?: { cert: string; key: string; minVersion: 'TLSv1.2' } } {
+function tlsOf({ web }: BrokerConfig): {
+  httpsOptions?: { cert: string; key: string; minVersion: 'TLSv1.2' };
+} {
   if (web.certFile === undefined || web.keyFile === undefined) return {};
   try {
     const cert = readFileSync(web.certFile, 'utf8');

@@ -19,7 +19,10 @@ export class CertificateWatch implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.registry.addInterval('certificates', setInterval(() => this.look(), LOOK_EVERY_MS));
+    this.registry.addInterval(
+      'certificates',
+      setInterval(() => this.look(), LOOK_EVERY_MS),
+    );
   }
 
   private look(): void {
@@ -27,7 +30,12 @@ export class CertificateWatch implements OnApplicationBootstrap {
       const material = this.certificates.readIfChanged();
       if (!material) return;
       this.server.updateTls(material);
-      this.events.emit({ type: 'admin.changed', by: 'certificate files', what: 'updated', resource: 'grpc/tls' });
+      this.events.emit({
+        type: 'admin.changed',
+        by: 'certificate files',
+        what: 'updated',
+        resource: 'grpc/tls',
+      });
     } catch (error) {
       this.events.emit({ type: 'fault', during: 'certificates', error });
     }

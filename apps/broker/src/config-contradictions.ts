@@ -1,4 +1,4 @@
-import type { BrokerConfig } from './config.js';
+import type { BrokerConfig } from './broker-config.js';
 
 /** Settings that are fine one by one and not together; a sentence for each. */
 export function contradictions(config: BrokerConfig): string[] {

@@ -1,37 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import type { BrokerConfig } from './broker-config.js';
 import { contradictions } from './config-contradictions.js';
-
-/** Every setting of the broker, read from the environment once at start. Times are in milliseconds. */
-export interface BrokerConfig {
-  readonly databaseUrl: string;
-  readonly grpc: {
-    readonly host: string;
-    readonly port: number;
-    readonly certFile: string;
-    readonly keyFile: string;
-    readonly clientCaFile: string;
-  };
-  readonly web: {
-    readonly host: string;
-    readonly port: number;
-    readonly certFile?: string;
-    readonly keyFile?: string;
-    /** How users' browsers reach it; the redirect URI begins with it. Without a trailing slash. */
-    readonly publicUrl: string;
-  };
-  readonly sealing: { readonly keyFile?: string; readonly keys?: string };
-  readonly administrators: readonly string[];
-  readonly replica: string;
-  readonly logLevel: string;
-  readonly tickMs: number;
-  readonly exchangeTimeoutMs: number;
-  readonly attemptDeadlineMs: number;
-  readonly rotationConcurrency: number;
-  readonly databaseConnections: number;
-  readonly heldConnections: number;
-  readonly connectLinkTtlMs: number;
-}
 
 /** The configuration cannot be used; `mistakes` has all of them. */
 export class ConfigError extends Error {
@@ -44,11 +14,20 @@ export class ConfigError extends Error {
 
 const PREFIX = 'TOKEN_BROKER_';
 
-const address = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, 'is host:port, such as 127.0.0.1:7443');
+const address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, 'is host:port, such as 127.0.0.1:7443');
 const seconds = (least: number, most: number): z.ZodType<number> =>
-  z.coerce.number(`is a number of seconds`).min(least, `is at least ${least} seconds`).max(most, `is at most ${most} seconds`);
+  z.coerce
+    .number(`is a number of seconds`)
+    .min(least, `is at least ${least} seconds`)
+    .max(most, `is at most ${most} seconds`);
 const count = (least: number, most: number): z.ZodType<number> =>
-  z.coerce.number('is a whole number').int('is a whole number').min(least, `is at least ${least}`).max(most, `is at most ${most}`);
+  z.coerce
+    .number('is a whole number')
+    .int('is a whole number')
+    .min(least, `is at least ${least}`)
+    .max(most, `is at most ${most}`);
 const required = (what: string): z.ZodString => z.string(`is missing: ${what}`).min(1, `is empty: ${what}`);
 
 /** The settings by their names in the environment; each message completes "NAME …". */
@@ -64,7 +43,9 @@ const environment = z.object({
   TOKEN_BROKER_WEB_ADDRESS: address.default('127.0.0.1:7480'),
   TOKEN_BROKER_WEB_CERT_FILE: z.string().optional(),
   TOKEN_BROKER_WEB_KEY_FILE: z.string().optional(),
-  TOKEN_BROKER_PUBLIC_URL: required('how browsers reach the connect page, such as https://broker.example.com').refine(
+  TOKEN_BROKER_PUBLIC_URL: required(
+    'how browsers reach the connect page, such as https://broker.example.com',
+  ).refine(
     (url) => /^https?:\/\/[^/?#]+(\/[^?#]*)?$/.test(url) && URL.canParse(url),
     'is an http(s) URL without query and fragment',
   ),
@@ -74,7 +55,11 @@ const environment = z.object({
   TOKEN_BROKER_REPLICA: z
     .string()
     .regex(/^[\w.-]{1,100}$/, 'is 1 to 100 letters, digits and ._-')
-    .default(`${hostname().replaceAll(/[^\w.-]/g, '-').slice(0, 80)}-${process.pid}`),
+    .default(
+      `${hostname()
+        .replaceAll(/[^\w.-]/g, '-')
+        .slice(0, 80)}-${process.pid}`,
+    ),
   TOKEN_BROKER_LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'is trace, debug, info, warn, error or fatal')
     .default('info'),
@@ -84,7 +69,11 @@ const environment = z.object({
   TOKEN_BROKER_ROTATION_CONCURRENCY: count(1, 500).default(16),
   TOKEN_BROKER_DATABASE_CONNECTIONS: count(2, 500).default(10),
   TOKEN_BROKER_HELD_CONNECTIONS: count(1, 10_000_000).default(100_000),
-  TOKEN_BROKER_CONNECT_LINK_HOURS: z.coerce.number('is a number of hours').min(0.01).max(24 * 30).default(24),
+  TOKEN_BROKER_CONNECT_LINK_HOURS: z.coerce
+    .number('is a number of hours')
+    .min(0.01)
+    .max(24 * 30)
+    .default(24),
 });
 
 type Environment = z.infer<typeof environment>;

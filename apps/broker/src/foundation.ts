@@ -3,7 +3,7 @@ import { createEventSink, createLogger, Metrics } from '#libs/observability';
 import { checkSealingKey, isMigrated, openDatabase } from '#libs/postgres';
 import { JweSealer, keyRingFromFile, keyRingFromText, type KeyRing } from '#libs/sealing';
 import { migrations } from '#migrations';
-import type { BrokerConfig } from './config.js';
+import type { BrokerConfig } from './broker-config.js';
 import type { Foundation } from './modules/foundation.js';
 import { StartError } from './start-error.js';
 
@@ -48,7 +48,9 @@ export async function layFoundation(config: BrokerConfig): Promise<Foundation> {
         { cause: error },
       );
     }
-    throw new StartError(`The database by DATABASE_URL cannot be used: ${messageOf(error)}`, { cause: error });
+    throw new StartError(`The database by DATABASE_URL cannot be used: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

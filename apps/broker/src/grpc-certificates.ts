@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '#libs/core';
 import type { TlsMaterial } from '#libs/grpc';
-import type { BrokerConfig } from './config.js';
+import type { BrokerConfig } from './broker-config.js';
 import { StartError } from './start-error.js';
 
 /** The certificate files of the gRPC endpoint, which change while the broker runs (promise P12). */

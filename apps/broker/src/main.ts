@@ -13,7 +13,9 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const foundation = await layFoundation(config);
   const { logger } = foundation;
-  process.on('unhandledRejection', (error) => foundation.events.emit({ type: 'fault', during: 'a promise', error }));
+  process.on('unhandledRejection', (error) =>
+    foundation.events.emit({ type: 'fault', during: 'a promise', error }),
+  );
   const broker = await bootOrClose(foundation);
   logger.info(
     {
@@ -28,7 +30,10 @@ async function main(): Promise<void> {
   logger.info({ event: 'broker.stopping', signal }, 'stopping');
   const lost = await shutDown(broker);
   if (lost > 0) {
-    logger.fatal({ event: 'broker.lost', lost }, 'ended while the database was away; these connections are in doubt');
+    logger.fatal(
+      { event: 'broker.lost', lost },
+      'ended while the database was away; these connections are in doubt',
+    );
     process.exitCode = 1;
   }
   logger.info({ event: 'broker.stopped' }, 'stopped');
@@ -62,6 +67,6 @@ try {
   // What is left (keep-alive sockets) must not keep the process.
   process.exit();
 } catch (error) {
-  console.error(explain(error));
+  process.stderr.write(`${explain(error)}\n`);
   process.exit(1);
 }

@@ -7,12 +7,12 @@ async function main(): Promise<void> {
   const url = process.env['DATABASE_URL'];
   if (!url) throw new Error('DATABASE_URL is missing: give postgres://user:password@host:port/database.');
   const run = await migrate({ url, applicationName: 'token-broker migrate' }, migrations);
-  console.log(run.length === 0 ? 'The schema is up to date.' : `Migrated: ${run.join(', ')}`);
+  process.stdout.write(run.length === 0 ? 'The schema is up to date.\n' : `Migrated: ${run.join(', ')}\n`);
 }
 
 try {
   await main();
 } catch (error) {
-  console.error(`The migrations could not be run: ${messageOf(error)}`);
+  process.stderr.write(`The migrations could not be run: ${messageOf(error)}\n`);
   process.exitCode = 1;
 }

@@ -14,6 +14,9 @@ export class NestLog implements LoggerService {
   }
 
   error(message: unknown, ...details: unknown[]): void {
-    this.logger.error({ event: 'nest', error: message instanceof Error ? message : undefined, details }, String(message));
+    this.logger.error(
+      { event: 'nest', error: message instanceof Error ? message : undefined, details },
+      String(message),
+    );
   }
 }

@@ -1,14 +1,8 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import {
-  Directory,
-  DueRotations,
-  HeldTokens,
-  isStoreUnavailable,
-  type EventSink,
-} from '#libs/core';
+import { Directory, DueRotations, HeldTokens, isStoreUnavailable, type EventSink } from '#libs/core';
 import { ChangeFeed, FleetClock, type Database } from '#libs/postgres';
-import type { BrokerConfig } from './config.js';
+import type { BrokerConfig } from './broker-config.js';
 import { CONFIG, DATABASE, EVENTS } from './modules/foundation.js';
 
 /** How often the clock is compared with the database's, and the directory with the tables. */

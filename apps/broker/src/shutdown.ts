@@ -24,14 +24,14 @@ export async function shutDown({ app, foundation }: RunningBroker): Promise<numb
   app.get(Schedule).stop();
   const limit = config.exchangeTimeoutMs + GRACE_MS;
   const over = new AbortController();
-  await Promise.all([
-    grpc.close(limit),
-    Promise.race([app.get(Rotator).idle(), sleep(limit, over.signal)]),
-  ]);
+  await Promise.all([grpc.close(limit), Promise.race([app.get(Rotator).idle(), sleep(limit, over.signal)])]);
   over.abort();
   const pending = app.get(PendingSaves);
   if (pending.size > 0) {
-    logger.warn({ event: 'broker.waiting', pending: pending.size }, 'waiting for the database to save what is in hand');
+    logger.warn(
+      { event: 'broker.waiting', pending: pending.size },
+      'waiting for the database to save what is in hand',
+    );
   }
   const lost = await pending.drain(PENDING_SAVES_MS);
   await app.get(ChangeFeed).stop();

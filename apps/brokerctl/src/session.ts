@@ -12,7 +12,10 @@ export interface Session {
   readonly options: GlobalOptions;
   readonly broker: BrokerConnection;
   /** Calls within `--timeout`. @throws {TokenBrokerError} */
-  call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response>;
+  readonly call: <Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+  ) => Promise<Response>;
   /** Writes a line, or several, to standard output. */
   print(text: string): void;
   /** Writes a message as JSON with `--output json`, and as a text otherwise. */

@@ -10,13 +10,19 @@ export function addIndiciumParameters(provider: Provider): void {
     await next();
     const { oidc } = ctx as unknown as Partial<KoaContextWithOIDC>;
     const location = ctx.response.get('Location');
-    if (!oidc || !location || !['authorization', 'resume'].includes(oidc.route) || !URL.canParse(location)) return;
+    if (!oidc || !location || !['authorization', 'resume'].includes(oidc.route) || !URL.canParse(location))
+      return;
     const url = new URL(location);
     if (!url.searchParams.has('code')) return;
     const scope = oidc.params?.['scope'];
     if (typeof scope === 'string') url.searchParams.set('scope', scope);
-    const salt = createHash('sha256').update(oidc.session?.uid ?? '').digest('base64url').slice(0, 16);
-    const state = createHash('sha256').update(`${oidc.client?.clientId} ${url.origin} ${salt}`).digest('base64url');
+    const salt = createHash('sha256')
+      .update(oidc.session?.uid ?? '')
+      .digest('base64url')
+      .slice(0, 16);
+    const state = createHash('sha256')
+      .update(`${oidc.client?.clientId} ${url.origin} ${salt}`)
+      .digest('base64url');
     url.searchParams.set('session_state', `${state}.${salt}`);
     ctx.set('Location', url.href);
   });

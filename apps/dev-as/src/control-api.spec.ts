@@ -28,7 +28,9 @@ describe('control API', () => {
     expect((await call('POST', 'faults', { kind: 'down' }, 'wrong')).status).toBe(401);
     expect(server.faults.list()).toEqual([]);
     const closed = await startForSpec();
-    const response = await fetch(`${closed.issuer}/dev/ledger`, { headers: { authorization: 'Bearer undefined' } });
+    const response = await fetch(`${closed.issuer}/dev/ledger`, {
+      headers: { authorization: 'Bearer undefined' },
+    });
     expect(response.status).toBe(401);
     await closed.close();
   });
@@ -40,15 +42,25 @@ describe('control API', () => {
     const records = lines.map((line) => JSON.parse(line) as { type: string; fingerprint?: string });
     expect(records.map(({ type }) => type)).toEqual(['issued', 'presented', 'issued', 'outcome']);
     expect(records[0]?.fingerprint).toBe(fingerprint(refresh_token));
-    expect(await (await call('GET', 'ledger/summary')).json()).toMatchObject({ issued: 2, presented: 1, doubleSpends: [] });
+    expect(await (await call('GET', 'ledger/summary')).json()).toMatchObject({
+      issued: 2,
+      presented: 1,
+      doubleSpends: [],
+    });
   });
 
   it('sets, lists and clears faults; stays reachable while the server is down', async () => {
     expect((await call('POST', 'faults', { kind: 'down' })).status).toBe(201);
-    await expect(tokenRequest(server, 'indicium-batch', { grant_type: 'client_credentials' })).rejects.toThrow();
-    expect(await (await call('GET', 'faults')).json()).toMatchObject({ faults: [{ kind: 'down', remaining: -1, hits: 1 }] });
+    await expect(
+      tokenRequest(server, 'indicium-batch', { grant_type: 'client_credentials' }),
+    ).rejects.toThrow();
+    expect(await (await call('GET', 'faults')).json()).toMatchObject({
+      faults: [{ kind: 'down', remaining: -1, hits: 1 }],
+    });
     expect((await call('DELETE', 'faults')).status).toBe(200);
-    expect((await tokenRequest(server, 'indicium-batch', { grant_type: 'client_credentials' })).status).toBe(200);
+    expect((await tokenRequest(server, 'indicium-batch', { grant_type: 'client_credentials' })).status).toBe(
+      200,
+    );
   });
 
   it('adds a client and changes a secret', async () => {
@@ -61,8 +73,14 @@ describe('control API', () => {
       token_endpoint_auth_method: 'client_secret_post',
     };
     expect((await call('POST', 'clients', client)).status).toBe(201);
-    const ask = async (client_secret: string): Promise<{ access_token: string; expires_in: number; error: string }> => {
-      const body = new URLSearchParams({ grant_type: 'client_credentials', client_id: 'new-batch', client_secret });
+    const ask = async (
+      client_secret: string,
+    ): Promise<{ access_token: string; expires_in: number; error: string }> => {
+      const body = new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_id: 'new-batch',
+        client_secret,
+      });
       const response = await fetch(`${server.issuer}/connect/token`, { method: 'POST', body });
       return (await response.json()) as { access_token: string; expires_in: number; error: string };
     };
@@ -91,7 +109,10 @@ describe('control API', () => {
     ['revoke-grants', { sub: 'ada' }],
   ])('refuses what makes no sense: %s %j', async (path, body) => {
     const response = await call('POST', path, body);
-    expect([response.status, await response.json()]).toEqual([400, expect.objectContaining({ error: 'invalid_request' })]);
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      expect.objectContaining({ error: 'invalid_request' }),
+    ]);
   });
 
   it('names its actions for a path that it has not', async () => {

@@ -65,7 +65,8 @@ const ACTIONS: Record<string, Action> = {
   },
   'GET /dev/ledger/summary': ({ control }, _body, res) => sendJson(res, 200, control.ledger.judge()),
   'GET /dev/faults': ({ faults }, _body, res) => sendJson(res, 200, { faults: faults.list() }),
-  'POST /dev/faults': ({ faults }, body, res) => sendJson(res, 201, faults.add(faultRule.parse(body) as FaultRule)),
+  'POST /dev/faults': ({ faults }, body, res) =>
+    sendJson(res, 201, faults.add(faultRule.parse(body) as FaultRule)),
   'DELETE /dev/faults': ({ faults }, _body, res) => {
     faults.clear();
     sendJson(res, 200, { faults: [] });
@@ -82,7 +83,10 @@ const ACTIONS: Record<string, Action> = {
   },
   'POST /dev/revoke-grants': ({ control }, body, res) => {
     const { subject, client_id } = grantFilter.parse(body);
-    const filter = { ...(subject === undefined ? {} : { subject }), ...(client_id === undefined ? {} : { client_id }) };
+    const filter = {
+      ...(subject === undefined ? {} : { subject }),
+      ...(client_id === undefined ? {} : { client_id }),
+    };
     sendJson(res, 200, { revoked: control.revokeGrants(filter) });
   },
   'POST /dev/token-ttl': ({ control }, body, res) => {

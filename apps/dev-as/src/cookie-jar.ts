@@ -19,9 +19,12 @@ export class CookieJar {
         attributes.find((part) => part.toLowerCase().startsWith(`${name}=`))?.slice(name.length + 1);
       const path = attribute('path') ?? defaultPath(url);
       const cookie = { name: pair.slice(0, at), value: pair.slice(at + 1), host: url.hostname, path };
-      this.#cookies = this.#cookies.filter((c) => c.name !== cookie.name || c.host !== cookie.host || c.path !== path);
+      this.#cookies = this.#cookies.filter(
+        (c) => c.name !== cookie.name || c.host !== cookie.host || c.path !== path,
+      );
       const expires = attribute('expires');
-      const gone = attribute('max-age') === '0' || (expires !== undefined && Date.parse(expires) <= Date.now());
+      const gone =
+        attribute('max-age') === '0' || (expires !== undefined && Date.parse(expires) <= Date.now());
       if (!gone) this.#cookies.push(cookie);
     }
   }

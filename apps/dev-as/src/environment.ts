@@ -26,10 +26,14 @@ const schema = z.object({
 /** Options from environment variables; throws an error whose message names the variable. */
 export function optionsFromEnvironment(env: NodeJS.ProcessEnv): DevAuthorizationServerOptions {
   // An empty variable is one that compose files leave unset.
-  const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name.startsWith('DEV_AS_') && value));
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => name.startsWith('DEV_AS_') && value),
+  );
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
-    throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+    throw new Error(
+      parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '),
+    );
   }
   const value = parsed.data;
   const tls = tlsFrom(value.DEV_AS_TLS_CERT_FILE, value.DEV_AS_TLS_KEY_FILE);
@@ -63,7 +67,10 @@ function clientsFrom(text: string): ClientRegistration[] {
   throw new Error(`DEV_AS_CLIENTS: ${issues.join('; ')}`);
 }
 
-function tlsFrom(certFile: string | undefined, keyFile: string | undefined): { cert: string; key: string } | undefined {
+function tlsFrom(
+  certFile: string | undefined,
+  keyFile: string | undefined,
+): { cert: string; key: string } | undefined {
   if (certFile === undefined && keyFile === undefined) return undefined;
   if (certFile === undefined || keyFile === undefined) {
     throw new Error('DEV_AS_TLS_CERT_FILE and DEV_AS_TLS_KEY_FILE: give both or neither');

@@ -21,7 +21,8 @@ export function replacesProcessing(kind: FaultKind): boolean {
 
 /** Answers in the authorization server's place. */
 export function answerInstead(fault: ActiveFault, res: ServerResponse): void {
-  const retryAfter = fault.retryAfterSeconds === undefined ? {} : { 'retry-after': String(fault.retryAfterSeconds) };
+  const retryAfter =
+    fault.retryAfterSeconds === undefined ? {} : { 'retry-after': String(fault.retryAfterSeconds) };
   switch (fault.kind) {
     case 'drop_request':
       res.socket?.destroy();
@@ -30,7 +31,10 @@ export function answerInstead(fault: ActiveFault, res: ServerResponse): void {
       send(res, internalServerError());
       break;
     case 'html_502':
-      send(res, text(502, 'text/html', '<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>'));
+      send(
+        res,
+        text(502, 'text/html', '<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>'),
+      );
       break;
     case 'status_429':
       send(res, { ...text(429, 'text/plain', 'Too Many Requests'), headers: retryAfter });
@@ -42,7 +46,11 @@ export function answerInstead(fault: ActiveFault, res: ServerResponse): void {
       send(res, { status: 400, headers: {}, body: Buffer.alloc(0) });
       break;
     case 'redirect':
-      send(res, { status: 302, headers: { location: 'https://maintenance.invalid/' }, body: Buffer.alloc(0) });
+      send(res, {
+        status: 302,
+        headers: { location: 'https://maintenance.invalid/' },
+        body: Buffer.alloc(0),
+      });
       break;
     default:
       // `hang`: the client has to give up by itself.
@@ -51,7 +59,11 @@ export function answerInstead(fault: ActiveFault, res: ServerResponse): void {
 }
 
 /** Sends the authorization server's answer as the fault would have it. */
-export function answerWith(answer: CapturedAnswer, fault: ActiveFault | undefined, res: ServerResponse): void {
+export function answerWith(
+  answer: CapturedAnswer,
+  fault: ActiveFault | undefined,
+  res: ServerResponse,
+): void {
   switch (fault?.kind) {
     case 'drop_answer':
       res.socket?.destroy();

@@ -16,11 +16,17 @@ describe('faults at the token endpoint', () => {
   });
 
   /** Refreshes under a fault; answers what the client saw, and whether the token was spent by it. */
-  async function under(rule: FaultRule): Promise<{ saw: string; body: string; headers: Headers; spent: boolean }> {
+  async function under(
+    rule: FaultRule,
+  ): Promise<{ saw: string; body: string; headers: Headers; spent: boolean }> {
     const { refresh_token } = await connect(server);
     server.faults.add({ grantType: 'refresh_token', ...rule });
     const answer = await post(refresh_token).then(
-      async (response) => ({ saw: String(response.status), headers: response.headers, body: await bodyOf(response) }),
+      async (response) => ({
+        saw: String(response.status),
+        headers: response.headers,
+        body: await bodyOf(response),
+      }),
       () => ({ saw: 'cut', headers: new Headers(), body: '' }),
     );
     const spent = (await refresh(server, refresh_token)).error === 'invalid_grant';
@@ -66,13 +72,22 @@ describe('faults at the token endpoint', () => {
   it('shapes the answers as said', async () => {
     expect((await under({ kind: 'truncate_answer' })).body).toBe('cut');
     const html = await under({ kind: 'html_502' });
-    expect([html.headers.get('content-type'), html.body]).toEqual(['text/html', expect.stringContaining('<html>')]);
+    expect([html.headers.get('content-type'), html.body]).toEqual([
+      'text/html',
+      expect.stringContaining('<html>'),
+    ]);
     const later = await under({ kind: 'status_429', retryAfterSeconds: 7 });
     expect(later.headers.get('retry-after')).toBe('7');
     expect((await under({ kind: 'status_503' })).headers.get('retry-after')).toBeNull();
     expect((await under({ kind: 'empty_400' })).body).toBe('');
     const noRefreshToken = JSON.parse((await under({ kind: 'omit_refresh_token' })).body) as object;
-    expect(Object.keys(noRefreshToken).sort()).toEqual(['access_token', 'expires_in', 'id_token', 'scope', 'token_type']);
+    expect(Object.keys(noRefreshToken).sort()).toEqual([
+      'access_token',
+      'expires_in',
+      'id_token',
+      'scope',
+      'token_type',
+    ]);
     expect((await under({ kind: 'omit_expires_in' })).body).not.toContain('expires_in');
   });
 

@@ -85,7 +85,8 @@ export class Faults {
   add(rule: FaultRule): ActiveFault {
     if (!FAULT_KINDS.includes(rule.kind)) throw new TypeError(`unknown fault kind: ${String(rule.kind)}`);
     const { times = rule.kind === 'down' ? -1 : 1, probability = 1 } = rule;
-    if (!Number.isInteger(times) || times < -1 || times === 0) throw new TypeError('times must be positive or -1');
+    if (!Number.isInteger(times) || times < -1 || times === 0)
+      throw new TypeError('times must be positive or -1');
     if (!(probability >= 0 && probability <= 1)) throw new TypeError('probability must be between 0 and 1');
     const active = { ...rule, id: randomUUID(), remaining: times, hits: 0 };
     this.#rules.push(active);

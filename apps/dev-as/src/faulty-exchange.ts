@@ -21,12 +21,18 @@ export const TOKEN_PATH = '/connect/token';
  * One exchange under the eyes of the ledger and the hands of the faults. The body is read in full first:
  * from then on the refresh token in it counts as presented, whatever happens next.
  */
-export async function exchange(parts: ExchangeParts, path: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
+export async function exchange(
+  parts: ExchangeParts,
+  path: string,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   let body: Buffer;
   try {
     body = await readBody(req);
   } catch (error) {
-    if (error instanceof BodyTooLarge) sendJson(res, 413, { error: 'invalid_request' }, { connection: 'close' });
+    if (error instanceof BodyTooLarge)
+      sendJson(res, 413, { error: 'invalid_request' }, { connection: 'close' });
     return;
   }
   const form = new URLSearchParams(path === TOKEN_PATH && req.method === 'POST' ? body.toString() : '');

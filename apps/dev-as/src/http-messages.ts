@@ -19,14 +19,24 @@ export async function readBody(req: IncomingMessage): Promise<Buffer> {
 }
 
 /** Answers JSON that nobody may cache. */
-export function sendJson(res: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function sendJson(
+  res: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
   const text = `${JSON.stringify(body)}\n`;
   res.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers });
   res.end(text);
 }
 
 /** Answers one of this server's pages, with its security headers. */
-export function sendPage(res: ServerResponse, status: number, html: string, formTargets: readonly string[] = []): void {
+export function sendPage(
+  res: ServerResponse,
+  status: number,
+  html: string,
+  formTargets: readonly string[] = [],
+): void {
   res.writeHead(status, {
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': contentSecurityPolicy(formTargets),

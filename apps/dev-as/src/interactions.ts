@@ -13,14 +13,22 @@ export interface InteractionParts {
 }
 
 /** Serves `/interaction/<uid>`: shows the login or the consent page, and takes their forms. */
-export async function handleInteraction(parts: InteractionParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
+export async function handleInteraction(
+  parts: InteractionParts,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   let interaction: Interaction;
   try {
     interaction = await parts.provider.interactionDetails(req, res);
   } catch (error) {
     // The cookie is gone or the login took too long; anything else is a fault of this server.
     if (!(error instanceof Error) || error.name !== 'SessionNotFound') throw error;
-    sendPage(res, 400, renderErrorPage('session_not_found', 'This login has expired. Start again at the application.'));
+    sendPage(
+      res,
+      400,
+      renderErrorPage('session_not_found', 'This login has expired. Start again at the application.'),
+    );
     return;
   }
   const form = req.method === 'POST' ? new URLSearchParams((await readBody(req)).toString()) : undefined;
@@ -46,7 +54,12 @@ async function login(
 ): Promise<void> {
   const name = form?.get('login')?.trim() ?? '';
   if (form && users.has(name) && form.get('password') === name) {
-    await provider.interactionFinished(req, res, { login: { accountId: name } }, { mergeWithLastSubmission: false });
+    await provider.interactionFinished(
+      req,
+      res,
+      { login: { accountId: name } },
+      { mergeWithLastSubmission: false },
+    );
     return;
   }
   const page = { clientName: clientName(clients, interaction), login: name, failed: form !== undefined };
@@ -61,7 +74,7 @@ async function consent(
   res: ServerResponse,
 ): Promise<void> {
   const login = interaction.session?.accountId ?? '';
-  const scopes = String(interaction.params['scope'] ?? '').split(' ');
+  const scopes = String((interaction.params['scope'] as string | undefined) ?? '').split(' ');
   if (form?.get('action') !== 'approve') {
     sendPage(
       res,
@@ -89,6 +102,6 @@ function clientName(clients: ClientRegistry, interaction: Interaction): string {
 }
 
 function formTargets(interaction: Interaction): string[] {
-  const redirectUri = String(interaction.params['redirect_uri'] ?? '');
+  const redirectUri = String((interaction.params['redirect_uri'] as string | undefined) ?? '');
   return URL.canParse(redirectUri) ? [new URL(redirectUri).origin] : [];
 }

@@ -1,4 +1,13 @@
-import { closeSync, existsSync, openSync, readFileSync, renameSync, truncateSync, writeSync, chmodSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeSync,
+  chmodSync,
+} from 'node:fs';
 
 /**
  * An append-only file of JSON lines. Each append is one synchronous `write`: when it returns, the kernel
@@ -60,5 +69,5 @@ export class JsonlFile {
 /** `writeSync` may write less than asked for. */
 function writeAll(fd: number, text: string): void {
   const bytes = Buffer.from(text);
-  for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
+  for (let offset = 0; offset < bytes.length;) offset += writeSync(fd, bytes, offset);
 }

@@ -11,7 +11,11 @@ function presented(presentation: number, fingerprint: string, known = true): Led
   return { type: 'presented', at, presentation, fingerprint, client_id: 'c', known };
 }
 
-function outcome(presentation: number, result: OutcomeRecord['result'], more: Partial<OutcomeRecord> = {}): LedgerRecord {
+function outcome(
+  presentation: number,
+  result: OutcomeRecord['result'],
+  more: Partial<OutcomeRecord> = {},
+): LedgerRecord {
   return { type: 'outcome', at, presentation, result, status: result === 'granted' ? 200 : null, ...more };
 }
 
@@ -21,9 +25,20 @@ describe('judgeLedger', () => {
   });
 
   it('passes a clean chain, and names its one live token', () => {
-    const ledger = [issued('a'), presented(1, 'a'), issued('b', 'a'), outcome(1, 'granted'), presented(2, 'b')];
+    const ledger = [
+      issued('a'),
+      presented(1, 'a'),
+      issued('b', 'a'),
+      outcome(1, 'granted'),
+      presented(2, 'b'),
+    ];
     const judgement = judgeLedger([...ledger, issued('c', 'b'), outcome(2, 'granted')]);
-    expect(judgement).toMatchObject({ issued: 3, presented: 2, presentedTwice: [], liveTokensByChain: { g1: ['c'] } });
+    expect(judgement).toMatchObject({
+      issued: 3,
+      presented: 2,
+      presentedTwice: [],
+      liveTokensByChain: { g1: ['c'] },
+    });
   });
 
   it('must fail: presented again after a complete answer', () => {
@@ -31,8 +46,14 @@ describe('judgeLedger', () => {
     const reuse = [presented(2, 'a'), outcome(2, 'refused', { status: 400, error: 'invalid_grant' })];
     const killed: LedgerRecord = { type: 'chain_revoked', at, grant_id: 'g1', reason: 'reuse' };
     const judgement = judgeLedger([...spent, ...reuse, killed]);
-    expect(judgement.doubleSpends).toMatchObject([{ fingerprint: 'a', grant_id: 'g1', repetition: 'after_granted' }]);
-    expect(judgement).toMatchObject({ reuseDetected: 1, chainsKilled: [{ grant_id: 'g1' }], liveTokensByChain: {} });
+    expect(judgement.doubleSpends).toMatchObject([
+      { fingerprint: 'a', grant_id: 'g1', repetition: 'after_granted' },
+    ]);
+    expect(judgement).toMatchObject({
+      reuseDetected: 1,
+      chainsKilled: [{ grant_id: 'g1' }],
+      liveTokensByChain: {},
+    });
   });
 
   it('must fail: presented again while the first was still running, even within one millisecond', () => {
@@ -71,7 +92,13 @@ describe('judgeLedger', () => {
     ['not_processed', outcome(1, 'not_processed', { status: 503 })],
     ['after_refused', outcome(1, 'refused', { status: 401, error: 'invalid_client' })],
   ] as const)('lists, but excuses, a repetition %s: %j', (repetition, first) => {
-    const judgement = judgeLedger([issued('a'), presented(1, 'a'), first, presented(2, 'a'), outcome(2, 'granted')]);
+    const judgement = judgeLedger([
+      issued('a'),
+      presented(1, 'a'),
+      first,
+      presented(2, 'a'),
+      outcome(2, 'granted'),
+    ]);
     expect(judgement.presentedTwice).toMatchObject([{ fingerprint: 'a', repetition }]);
     expect(judgement.doubleSpends).toEqual([]);
   });
@@ -97,12 +124,20 @@ describe('judgeLedger', () => {
   });
 
   it('shows a chain whose last answer was lost as alive with an undelivered token', () => {
-    const judgement = judgeLedger([issued('a'), presented(1, 'a'), issued('b', 'a'), outcome(1, 'granted_answer_lost')]);
+    const judgement = judgeLedger([
+      issued('a'),
+      presented(1, 'a'),
+      issued('b', 'a'),
+      outcome(1, 'granted_answer_lost'),
+    ]);
     expect(judgement.liveTokensByChain).toEqual({ g1: ['b'] });
   });
 
   it('counts tokens that were never issued', () => {
-    const judgement = judgeLedger([presented(1, 'x', false), outcome(1, 'refused', { error: 'invalid_grant' })]);
+    const judgement = judgeLedger([
+      presented(1, 'x', false),
+      outcome(1, 'refused', { error: 'invalid_grant' }),
+    ]);
     expect(judgement).toMatchObject({ presented: 1, unknownPresented: 1, reuseDetected: 0 });
   });
 });

@@ -1,4 +1,10 @@
-import type { IssuedRecord, LedgerRecord, OutcomeRecord, PresentationResult, PresentedRecord } from './ledger-types.js';
+import type {
+  IssuedRecord,
+  LedgerRecord,
+  OutcomeRecord,
+  PresentationResult,
+  PresentedRecord,
+} from './ledger-types.js';
 
 /** One presentation with its outcome, as the judge sees it. */
 export interface Presentation {
@@ -26,7 +32,13 @@ export interface Presentation {
  */
 export type Repetition = 'after_granted' | 'concurrent' | 'after_refused' | 'in_doubt' | 'not_processed';
 
-const WORST_FIRST: Repetition[] = ['after_granted', 'concurrent', 'after_refused', 'in_doubt', 'not_processed'];
+const WORST_FIRST: Repetition[] = [
+  'after_granted',
+  'concurrent',
+  'after_refused',
+  'in_doubt',
+  'not_processed',
+];
 
 /** A refresh token that was presented more than once. */
 export interface PresentedTwice {
@@ -121,7 +133,9 @@ export function judgeLedger(entries: readonly LedgerRecord[]): LedgerJudgement {
     unknownPresented,
     results,
     presentedTwice,
-    doubleSpends: presentedTwice.filter((t) => t.repetition === 'after_granted' || t.repetition === 'concurrent'),
+    doubleSpends: presentedTwice.filter(
+      (t) => t.repetition === 'after_granted' || t.repetition === 'concurrent',
+    ),
     reuseDetected,
     chainsKilled: [...killed.values()],
     liveTokensByChain: liveTokens(issued, spent, killed),
@@ -163,9 +177,11 @@ function worstRepetition(presentations: Presentation[]): Repetition {
 function repetition(earlier: Presentation): Repetition {
   // A pending one may have died with the server: then its presenter saw a cut connection.
   if (earlier.result === 'pending') return 'in_doubt';
-  if (earlier.result === 'granted') return earlier.fault === 'omit_refresh_token' ? 'in_doubt' : 'after_granted';
+  if (earlier.result === 'granted')
+    return earlier.fault === 'omit_refresh_token' ? 'in_doubt' : 'after_granted';
   if (earlier.result === 'refused') return (earlier.status ?? 500) >= 500 ? 'in_doubt' : 'after_refused';
-  if (earlier.result === 'not_processed' && (earlier.status === 429 || earlier.status === 503)) return 'not_processed';
+  if (earlier.result === 'not_processed' && (earlier.status === 429 || earlier.status === 503))
+    return 'not_processed';
   return 'in_doubt';
 }
 

@@ -17,9 +17,13 @@ export async function listen(
   handler: (req: IncomingMessage, res: ServerResponse) => void,
 ): Promise<{ server: Server; port: number }> {
   if (!tls && !isLoopback(host)) {
-    throw new Error(`refusing to listen in the clear on ${host}: give a TLS certificate, or listen on 127.0.0.1`);
+    throw new Error(
+      `refusing to listen in the clear on ${host}: give a TLS certificate, or listen on 127.0.0.1`,
+    );
   }
-  const server = tls ? createHttpsServer({ cert: tls.cert, key: tls.key }, handler) : createHttpServer(handler);
+  const server = tls
+    ? createHttpsServer({ cert: tls.cert, key: tls.key }, handler)
+    : createHttpServer(handler);
   // Clients keep connections for a while: a server that closes them first makes requests fail at random.
   server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve, reject) => {

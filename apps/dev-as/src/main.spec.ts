@@ -89,18 +89,32 @@ describe('dev-as as a process', () => {
     expect((await refresh(at(second.issuer), tokens.refresh_token)).status).toBe(200);
     const headers = { authorization: 'Bearer c' };
     const summary = await (await fetch(`${second.issuer}/dev/ledger/summary`, { headers })).json();
-    expect(summary).toMatchObject({ issued: 22, presented: 21, presentedTwice: [], results: { granted: 21 } });
+    expect(summary).toMatchObject({
+      issued: 22,
+      presented: 21,
+      presentedTwice: [],
+      results: { granted: 21 },
+    });
   });
 
   it('serves TLS with the files it is given', async () => {
     const { cert, key } = await selfSignedCertificate('localhost');
-    const files = { DEV_AS_TLS_CERT_FILE: join(dataDir, 'cert.pem'), DEV_AS_TLS_KEY_FILE: join(dataDir, 'key.pem') };
+    const files = {
+      DEV_AS_TLS_CERT_FILE: join(dataDir, 'cert.pem'),
+      DEV_AS_TLS_KEY_FILE: join(dataDir, 'key.pem'),
+    };
     writeFileSync(files.DEV_AS_TLS_CERT_FILE, cert);
     writeFileSync(files.DEV_AS_TLS_KEY_FILE, key);
     const { issuer } = await listening({ ...files, DEV_AS_HOST: '0.0.0.0' });
     const url = new URL(`${issuer}/.well-known/openid-configuration`);
     const body = await new Promise<string>((resolve, reject) => {
-      const options = { ca: cert, servername: 'localhost', host: '127.0.0.1', port: url.port, path: url.pathname };
+      const options = {
+        ca: cert,
+        servername: 'localhost',
+        host: '127.0.0.1',
+        port: url.port,
+        path: url.pathname,
+      };
       request(options, (res) => {
         let text = '';
         res.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -121,7 +135,7 @@ describe('dev-as as a process', () => {
     [{ DEV_AS_TLS_CERT_FILE: '/nowhere' }, 'give both or neither'],
     [{ DEV_AS_ISSUER: 'http://127.0.0.1:1/slash/' }, 'must not end with a slash'],
   ])('says in one line what is wrong with %j', async (env, message) => {
-    const { output, exit } = run(env as unknown as Record<string, string>);
+    const { output, exit } = run(env);
     expect(await exit).toBe(1);
     expect(output()).toContain(message);
     expect(output().trim().split('\n')).toHaveLength(1);

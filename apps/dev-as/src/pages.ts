@@ -54,8 +54,14 @@ export function renderLoginPage(page: { clientName: string; login?: string; fail
 }
 
 /** The consent page: names the client and every scope; the form posts `action=approve` or `action=deny`. */
-export function renderConsentPage(page: { clientName: string; login: string; scopes: readonly string[] }): string {
-  const items = page.scopes.map((scope) => `<li><code>${escapeHtml(scope)}</code>${explain(scope)}</li>`).join('');
+export function renderConsentPage(page: {
+  clientName: string;
+  login: string;
+  scopes: readonly string[];
+}): string {
+  const items = page.scopes
+    .map((scope) => `<li><code>${escapeHtml(scope)}</code>${explain(scope)}</li>`)
+    .join('');
   return layout(
     'Allow access',
     `<h1>Allow access?</h1>

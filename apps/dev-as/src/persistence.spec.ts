@@ -1,4 +1,12 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CookieJar } from './cookie-jar.js';
@@ -18,7 +26,10 @@ describe('persistence', () => {
     rmSync(dataDir, { recursive: true });
   });
 
-  const content = (): string => readdirSync(dataDir).map((name) => readFileSync(join(dataDir, name), 'utf8')).join('\n');
+  const content = (): string =>
+    readdirSync(dataDir)
+      .map((name) => readFileSync(join(dataDir, name), 'utf8'))
+      .join('\n');
 
   async function start(port = 0): Promise<DevAuthorizationServer> {
     const server = await startForSpec({ dataDir, port });
@@ -71,11 +82,20 @@ describe('persistence', () => {
     const { callback } = await authorize(server, 'indicium-web', { login: 'ada', cookies });
     const tokens = await connect(server);
     const next = await refresh(server, tokens.refresh_token);
-    server.putClient({ client_id: 'x', client_secret: 'added-at-run-time', redirect_uris: ['http://127.0.0.1/'] });
+    server.putClient({
+      client_id: 'x',
+      client_secret: 'added-at-run-time',
+      redirect_uris: ['http://127.0.0.1/'],
+    });
     const session = /_session=([^;]+)/.exec(cookies.header(new URL(server.issuer)))?.[1];
     const secrets = [tokens.refresh_token, next.refresh_token, next.access_token, next.id_token, session];
     const text = content();
-    for (const secret of [...secrets, callback.searchParams.get('code'), 'added-at-run-time', ...Object.values(SECRETS)]) {
+    for (const secret of [
+      ...secrets,
+      callback.searchParams.get('code'),
+      'added-at-run-time',
+      ...Object.values(SECRETS),
+    ]) {
       expect(secret?.length).toBeGreaterThan(10);
       expect(text.includes(secret ?? '')).toBe(false);
     }

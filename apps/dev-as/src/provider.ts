@@ -57,7 +57,8 @@ export async function createProvider(parts: ProviderParts): Promise<Provider> {
 function configuration(parts: ProviderParts, invalidTarget: (message: string) => Error): Configuration {
   const resources = knownResources(parts.issuer);
   const scope = ['openid', 'offline_access', ...parts.scopes].join(' ');
-  const ttl = (client: { clientId: string } | undefined): number => parts.accessTokenTtlSeconds(client?.clientId);
+  const ttl = (client: { clientId: string } | undefined): number =>
+    parts.accessTokenTtlSeconds(client?.clientId);
   return {
     jwks: { keys: [parts.keys.jwk] },
     cookies: { keys: [parts.keys.cookieKey] },
@@ -93,7 +94,10 @@ function configuration(parts: ProviderParts, invalidTarget: (message: string) =>
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
-      revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
+      revocation: {
+        enabled: true,
+        allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
+      },
       rpInitiatedLogout: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
       dPoP: { enabled: false },
@@ -127,7 +131,9 @@ function configuration(parts: ProviderParts, invalidTarget: (message: string) =>
     },
     findAccount: async (_ctx, sub) =>
       parts.users.has(sub) ? { accountId: sub, claims: async () => ({ sub, name: sub }) } : undefined,
-    interactions: { url: async (_ctx, interaction) => `${new URL(parts.issuer).pathname}/interaction/${interaction.uid}` },
+    interactions: {
+      url: async (_ctx, interaction) => `${new URL(parts.issuer).pathname}/interaction/${interaction.uid}`,
+    },
     clientBasedCORS: () => false,
     renderError: async (ctx, out) => {
       ctx.type = 'html';

@@ -17,7 +17,13 @@ export function createResourceApi(issuer: string, audience: string, keys: Server
   const { d: _private, ...publicKey } = keys.jwk;
   const keySet = createLocalJWKSet({ keys: [{ ...publicKey, kty: 'EC' } as { kty: string }] });
   const verify = async (token: string): Promise<JWTPayload | undefined> => {
-    const options = { issuer, audience, algorithms: [SIGNING_ALGORITHM], typ: 'at+jwt', requiredClaims: ['exp', 'sub'] };
+    const options = {
+      issuer,
+      audience,
+      algorithms: [SIGNING_ALGORITHM],
+      typ: 'at+jwt',
+      requiredClaims: ['exp', 'sub'],
+    };
     return jwtVerify(token, keySet, options).then(
       ({ payload }) => payload,
       () => undefined,

@@ -1,6 +1,14 @@
 import { fingerprint } from './fingerprint.js';
 import type { DevAuthorizationServer } from './server.js';
-import { authorize, connect, refresh, REDIRECT_URI, SECRETS, startForSpec, tokenRequest } from './spec-support/client.js';
+import {
+  authorize,
+  connect,
+  refresh,
+  REDIRECT_URI,
+  SECRETS,
+  startForSpec,
+  tokenRequest,
+} from './spec-support/client.js';
 
 describe('refresh token rotation', () => {
   let server: DevAuthorizationServer;
@@ -18,11 +26,19 @@ describe('refresh token rotation', () => {
     const first = fingerprint(tokens.refresh_token);
     for (let i = 0; i < 5; i += 1) tokens = await refresh(server, tokens.refresh_token);
     const judgement = server.ledger.judge();
-    expect(judgement).toMatchObject({ issued: 6, presented: 5, presentedTwice: [], doubleSpends: [], reuseDetected: 0 });
+    expect(judgement).toMatchObject({
+      issued: 6,
+      presented: 5,
+      presentedTwice: [],
+      doubleSpends: [],
+      reuseDetected: 0,
+    });
     expect(judgement.results).toMatchObject({ granted: 5 });
     expect(Object.values(judgement.liveTokensByChain)).toEqual([[fingerprint(tokens.refresh_token)]]);
     const issued = server.ledger.entries.filter((entry) => entry.type === 'issued');
-    expect(issued.map(({ sub, client_id }) => `${sub} ${client_id}`)).toEqual(Array(6).fill('ada indicium-web'));
+    expect(issued.map(({ sub, client_id }) => `${sub} ${client_id}`)).toEqual(
+      Array(6).fill('ada indicium-web'),
+    );
     expect(issued.map(({ rotations }) => rotations)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(issued[0]).toMatchObject({ fingerprint: first, predecessor: null });
     expect(issued[1]?.predecessor).toBe(first);
@@ -34,12 +50,19 @@ describe('refresh token rotation', () => {
     const first = await connect(server);
     const second = await refresh(server, first.refresh_token);
     expect(await refresh(server, first.refresh_token)).toMatchObject({ status: 400, error: 'invalid_grant' });
-    expect(await refresh(server, second.refresh_token)).toMatchObject({ status: 400, error: 'invalid_grant' });
+    expect(await refresh(server, second.refresh_token)).toMatchObject({
+      status: 400,
+      error: 'invalid_grant',
+    });
     const judgement = server.ledger.judge();
     expect(judgement.chainsKilled).toEqual([expect.objectContaining({ reason: 'reuse' })]);
     expect(judgement.reuseDetected).toBe(1);
     expect(judgement.doubleSpends).toEqual([
-      expect.objectContaining({ fingerprint: fingerprint(first.refresh_token), repetition: 'after_granted', sub: 'ada' }),
+      expect.objectContaining({
+        fingerprint: fingerprint(first.refresh_token),
+        repetition: 'after_granted',
+        sub: 'ada',
+      }),
     ]);
     // Another authorization of the same user and client is another chain.
     expect((await refresh(server, other.refresh_token)).status).toBe(200);
@@ -62,16 +85,25 @@ describe('refresh token rotation', () => {
   it('lets a code be used once', async () => {
     const { callback, verifier } = await authorize(server, 'indicium-web', { login: 'ada' });
     const code = callback.searchParams.get('code') ?? '';
-    const params = { grant_type: 'authorization_code', code, redirect_uri: REDIRECT_URI, code_verifier: verifier };
+    const params = {
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: REDIRECT_URI,
+      code_verifier: verifier,
+    };
     const answers = await Promise.all([1, 2].map(() => tokenRequest(server, 'indicium-web', params)));
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 400]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 400]);
   });
 
   it('records unknown tokens and those of another client', async () => {
     const { refresh_token } = await connect(server);
     expect((await refresh(server, 'never-issued')).error).toBe('invalid_grant');
     expect((await refresh(server, refresh_token, {}, 'indicium-public')).error).toBe('invalid_grant');
-    expect(server.ledger.judge()).toMatchObject({ presented: 2, unknownPresented: 1, results: { refused: 2 } });
+    expect(server.ledger.judge()).toMatchObject({
+      presented: 2,
+      unknownPresented: 1,
+      results: { refused: 2 },
+    });
     expect((await refresh(server, refresh_token)).status).toBe(200);
   });
 
@@ -82,7 +114,9 @@ describe('refresh token rotation', () => {
     const init = { method: 'POST', headers: { authorization }, body };
     expect((await fetch(`${server.issuer}/connect/revocation`, init)).status).toBe(200);
     expect((await refresh(server, refresh_token)).error).toBe('invalid_grant');
-    expect(server.ledger.judge().chainsKilled).toEqual([expect.objectContaining({ reason: 'revocation_endpoint' })]);
+    expect(server.ledger.judge().chainsKilled).toEqual([
+      expect.objectContaining({ reason: 'revocation_endpoint' }),
+    ]);
   });
 
   it('ends grants by user and by client on demand', async () => {

@@ -30,7 +30,11 @@ describe('connectAs', () => {
       'GET http://broker.test/done?code=1': () => new Response('<p>Connected</p>'),
     });
     const journey = await connectAs('http://broker.test/connect?t=1', { login: 'ada', fetch: browse });
-    expect(journey).toMatchObject({ status: 200, url: 'http://broker.test/done?code=1', body: '<p>Connected</p>' });
+    expect(journey).toMatchObject({
+      status: 200,
+      url: 'http://broker.test/done?code=1',
+      body: '<p>Connected</p>',
+    });
     expect(asked[1]).toBe('POST http://broker.test/go ticket=a%26b');
     expect(asked[2]).toContain('[broker=1]');
     expect(journey.trail).toHaveLength(3);
@@ -43,7 +47,10 @@ describe('connectAs', () => {
       'POST http://as.test/a': () => new Response(login),
       'GET http://as.test/b': () => new Response('no', { status: 500 }),
     });
-    expect(await connectAs('http://as.test/a', { login: 'x', fetch: browse })).toMatchObject({ status: 200, body: login });
+    expect(await connectAs('http://as.test/a', { login: 'x', fetch: browse })).toMatchObject({
+      status: 200,
+      body: login,
+    });
     expect(await connectAs('http://as.test/b', { login: 'x', fetch: browse })).toMatchObject({ status: 500 });
   });
 
@@ -60,14 +67,19 @@ describe('CookieJar', () => {
     expect(jar.header(new URL('http://a.test/x/z'))).toBe('one=1; three=3; two=2');
     expect(jar.header(new URL('http://a.test/xyz'))).toBe('two=2');
     expect(jar.header(new URL('http://b.test/x'))).toBe('');
-    jar.store(new URL('http://a.test/'), ['two=9; path=/', 'one=; path=/x; expires=Thu, 01 Jan 1970 00:00:00 GMT']);
+    jar.store(new URL('http://a.test/'), [
+      'two=9; path=/',
+      'one=; path=/x; expires=Thu, 01 Jan 1970 00:00:00 GMT',
+    ]);
     expect(jar.header(new URL('http://a.test/x/z'))).toBe('three=3; two=9');
   });
 });
 
 describe('firstForm', () => {
   it('reads fields and buttons, and nothing where there is no form', () => {
-    const form = firstForm('<form method="POST"><input name=a value=1><button name="b" value="c">x</button></form>');
+    const form = firstForm(
+      '<form method="POST"><input name=a value=1><button name="b" value="c">x</button></form>',
+    );
     expect(form).toMatchObject({ action: '', method: 'post', buttons: [{ name: 'b', value: 'c' }] });
     expect([...(form?.fields ?? [])]).toEqual([['a', '1']]);
     expect(firstForm('<p>no form</p>')).toBeUndefined();

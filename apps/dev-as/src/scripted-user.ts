@@ -45,7 +45,11 @@ export async function connectAs(url: string | URL, user: ScriptedUser): Promise<
     const response = await browse(next, {
       method: form ? 'POST' : 'GET',
       redirect: 'manual',
-      headers: { accept: 'text/html', ...(cookie ? { cookie } : {}), ...(form ? { origin: next.origin } : {}) },
+      headers: {
+        accept: 'text/html',
+        ...(cookie ? { cookie } : {}),
+        ...(form ? { origin: next.origin } : {}),
+      },
       ...(form ? { body: form } : {}),
     });
     trail.push(`${form ? 'POST' : 'GET'} ${next.href} → ${response.status}`);

@@ -22,7 +22,10 @@ export async function loadServerKeys(dataDir: string | undefined): Promise<Serve
   }
   const { privateKey } = await generateKeyPair(SIGNING_ALGORITHM, { extractable: true });
   const jwk = { ...(await exportJWK(privateKey)), kid: randomBytes(8).toString('hex') };
-  const keys = { jwk: { ...jwk, alg: SIGNING_ALGORITHM, use: 'sig' } as JWK, cookieKey: randomBytes(32).toString('hex') };
+  const keys = {
+    jwk: { ...jwk, alg: SIGNING_ALGORITHM, use: 'sig' } as JWK,
+    cookieKey: randomBytes(32).toString('hex'),
+  };
   if (file !== undefined) {
     writeFileSync(`${file}.tmp`, JSON.stringify(keys), { mode: 0o600 });
     renameSync(`${file}.tmp`, file);

@@ -1,4 +1,13 @@
-import { CLIENTS, claimsOf, connect, refresh, startForSpec, tokenRequest, authorize, SECRETS } from './spec-support/client.js';
+import {
+  CLIENTS,
+  claimsOf,
+  connect,
+  refresh,
+  startForSpec,
+  tokenRequest,
+  authorize,
+  SECRETS,
+} from './spec-support/client.js';
 import type { DevAuthorizationServer } from './server.js';
 
 describe('development authorization server', () => {
@@ -13,10 +22,16 @@ describe('development authorization server', () => {
   });
 
   const call = (path: string, token?: string): Promise<Response> =>
-    fetch(`${server.issuer}${path}`, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } });
+    fetch(
+      `${server.issuer}${path}`,
+      token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
+    );
 
   it('is discovered below its issuer, shaped like Indicium', async () => {
-    const metadata = (await (await call('/.well-known/openid-configuration')).json()) as Record<string, unknown>;
+    const metadata = (await (await call('/.well-known/openid-configuration')).json()) as Record<
+      string,
+      unknown
+    >;
     expect(server.issuer).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/indicium$/);
     expect(metadata).toMatchObject({
       issuer: server.issuer,
@@ -31,7 +46,9 @@ describe('development authorization server', () => {
     expect(metadata['scopes_supported']).toEqual(
       expect.arrayContaining(['openid', 'offline_access', 'sf/software_development', 'sf/finance']),
     );
-    const jwks = (await (await fetch(String(metadata['jwks_uri']))).json()) as { keys: Record<string, string>[] };
+    const jwks = (await (await fetch(String(metadata['jwks_uri']))).json()) as {
+      keys: Record<string, string>[];
+    };
     expect(jwks.keys).toHaveLength(1);
     expect(jwks.keys[0]).not.toHaveProperty('d');
   });
@@ -42,21 +59,24 @@ describe('development authorization server', () => {
     expect(await response.json()).toMatchObject({ token_endpoint: `${server.issuer}/connect/token` });
   });
 
-  it.each(['indicium-web', 'indicium-post', 'indicium-public'])('takes a user through the code flow: %s', async (id) => {
-    const tokens = await connect(server, id, 'grace');
-    expect(tokens).toMatchObject({ status: 200, token_type: 'Bearer', expires_in: 3600 });
-    expect(tokens.scope.split(' ')).toEqual(
-      expect.arrayContaining(['openid', 'offline_access', 'sf/software_development', 'sf/finance']),
-    );
-    expect(claimsOf(tokens.access_token)).toMatchObject({
-      iss: server.issuer,
-      sub: 'grace',
-      client_id: id,
-      aud: `${server.issuer}/iam`,
-    });
-    expect(claimsOf(tokens.id_token)).toMatchObject({ sub: 'grace', aud: id });
-    expect((await refresh(server, tokens.refresh_token, {}, id)).status).toBe(200);
-  });
+  it.each(['indicium-web', 'indicium-post', 'indicium-public'])(
+    'takes a user through the code flow: %s',
+    async (id) => {
+      const tokens = await connect(server, id, 'grace');
+      expect(tokens).toMatchObject({ status: 200, token_type: 'Bearer', expires_in: 3600 });
+      expect(tokens.scope.split(' ')).toEqual(
+        expect.arrayContaining(['openid', 'offline_access', 'sf/software_development', 'sf/finance']),
+      );
+      expect(claimsOf(tokens.access_token)).toMatchObject({
+        iss: server.issuer,
+        sub: 'grace',
+        client_id: id,
+        aud: `${server.issuer}/iam`,
+      });
+      expect(claimsOf(tokens.id_token)).toMatchObject({ sub: 'grace', aud: id });
+      expect((await refresh(server, tokens.refresh_token, {}, id)).status).toBe(200);
+    },
+  );
 
   it('answers the redirect as Indicium does, with iss (RFC 9207), scope and session_state', async () => {
     const { callback } = await authorize(server, 'indicium-web', { login: 'ada' });
@@ -88,7 +108,10 @@ describe('development authorization server', () => {
   });
 
   it('acts as the linked user for client credentials, without a refresh token', async () => {
-    const tokens = await tokenRequest(server, 'indicium-batch', { grant_type: 'client_credentials', scope: 'sf/finance' });
+    const tokens = await tokenRequest(server, 'indicium-batch', {
+      grant_type: 'client_credentials',
+      scope: 'sf/finance',
+    });
     expect(tokens).toMatchObject({ status: 200, expires_in: 3600, scope: 'sf/finance' });
     expect(tokens.refresh_token).toBeUndefined();
     expect(claimsOf(tokens.access_token)).toMatchObject({ sub: 'svc-invoice', client_id: 'indicium-batch' });
@@ -99,7 +122,10 @@ describe('development authorization server', () => {
   it('refuses a wrong secret, and takes the new one once it was changed', async () => {
     const tokens = await connect(server);
     server.setClientSecret('indicium-web', 'changed-in-iam');
-    expect(await refresh(server, tokens.refresh_token)).toMatchObject({ status: 401, error: 'invalid_client' });
+    expect(await refresh(server, tokens.refresh_token)).toMatchObject({
+      status: 401,
+      error: 'invalid_client',
+    });
     server.setClientSecret('indicium-web', SECRETS.web);
     expect((await refresh(server, tokens.refresh_token)).status).toBe(200);
   });
@@ -110,7 +136,9 @@ describe('development authorization server', () => {
     expect(claimsOf(narrow.access_token)['scope']).toBe('sf/finance');
     const whole = await refresh(server, narrow.refresh_token);
     expect(String(claimsOf(whole.access_token)['scope'])).toContain('sf/software_development');
-    expect(await refresh(server, whole.refresh_token, { scope: 'sf/payroll' })).toMatchObject({ error: 'invalid_scope' });
+    expect(await refresh(server, whole.refresh_token, { scope: 'sf/payroll' })).toMatchObject({
+      error: 'invalid_scope',
+    });
   });
 
   it('issues tokens for another resource (RFC 8707), which the API refuses', async () => {
@@ -126,12 +154,19 @@ describe('development authorization server', () => {
   it('answers whoami, tasks and userinfo to valid tokens only (RFC 6750 §3)', async () => {
     const { access_token, id_token } = await connect(server, 'indicium-web', 'linus');
     const whoami = await call('/iam/sf/whoami', access_token);
-    expect(await whoami.json()).toMatchObject({ sub: 'linus', client_id: 'indicium-web', aud: server.resources[0] });
+    expect(await whoami.json()).toMatchObject({
+      sub: 'linus',
+      client_id: 'indicium-web',
+      aud: server.resources[0],
+    });
     expect((await call('/iam/sf/tasks', access_token)).status).toBe(200);
     expect(await (await call('/connect/userinfo', access_token)).json()).toMatchObject({ sub: 'linus' });
 
     const none = await call('/iam/sf/whoami');
-    expect([none.status, none.headers.get('www-authenticate')]).toEqual([401, expect.not.stringContaining('error=')]);
+    expect([none.status, none.headers.get('www-authenticate')]).toEqual([
+      401,
+      expect.not.stringContaining('error='),
+    ]);
     for (const bad of [id_token, `${access_token.slice(0, -4)}AAAA`, 'nonsense']) {
       const refused = await call('/iam/sf/whoami', bad);
       expect(refused.status).toBe(401);
@@ -152,9 +187,13 @@ describe('development authorization server', () => {
 
   it('shows plain pages without scripts', async () => {
     const url = `${server.issuer}/connect/authorize?client_id=indicium-web&response_type=code&scope=openid`;
-    const challenge = '&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256';
+    const challenge =
+      '&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256';
     const start = await fetch(url + challenge, { redirect: 'manual' });
-    const cookie = start.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ');
+    const cookie = start.headers
+      .getSetCookie()
+      .map((line) => line.split(';')[0])
+      .join('; ');
     const page = await fetch(new URL(start.headers.get('location') ?? '', url), { headers: { cookie } });
     const html = await page.text();
     expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none'/);
@@ -165,7 +204,9 @@ describe('development authorization server', () => {
 
   it('refuses registrations that cannot work', () => {
     expect(() => server.putClient({ client_id: 'a', client_secret: 's' })).toThrow('needs redirect_uris');
-    expect(() => server.putClient({ client_id: 'a', redirect_uris: ['http://127.0.0.1/'] })).toThrow('client_secret');
+    expect(() => server.putClient({ client_id: 'a', redirect_uris: ['http://127.0.0.1/'] })).toThrow(
+      'client_secret',
+    );
     const batch = { client_id: 'a', client_secret: 's', grant_types: ['client_credentials' as const] };
     expect(() => server.putClient(batch)).toThrow('linked_user');
   });

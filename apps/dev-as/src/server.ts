@@ -111,7 +111,8 @@ export async function startDevAuthorizationServer(
 function issuerOf(options: DevAuthorizationServerOptions, host: string, port: number): string {
   const authority = host.includes(':') ? `[${host}]` : host;
   const issuer = options.issuer ?? `${options.tls ? 'https' : 'http'}://${authority}:${port}/indicium`;
-  if (!URL.canParse(issuer) || !/^https?:$/.test(new URL(issuer).protocol)) throw new TypeError(`bad issuer: ${issuer}`);
+  if (!URL.canParse(issuer) || !/^https?:$/.test(new URL(issuer).protocol))
+    throw new TypeError(`bad issuer: ${issuer}`);
   if (issuer.endsWith('/')) throw new TypeError(`the issuer must not end with a slash: ${issuer}`);
   return issuer;
 }

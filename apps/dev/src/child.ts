@@ -4,7 +4,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** The repository's root, from the source and from `dist/` alike. */
-export const ROOT = fileURLToPath(new URL(import.meta.url.includes('/dist/') ? '../../../../' : '../../../', import.meta.url));
+export const ROOT = fileURLToPath(
+  new URL(import.meta.url.includes('/dist/') ? '../../../../' : '../../../', import.meta.url),
+);
 
 /** A line that a child printed, parsed where it is JSON. */
 export type ChildLine = { readonly text: string; readonly json: Record<string, unknown> | undefined };
@@ -26,7 +28,16 @@ export class ChildFailedError extends Error {
 
 /** What of our own environment children get: nothing that configures them by accident. */
 function inherited(): Record<string, string> {
-  const passed = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'LD_PRELOAD'];
+  const passed = [
+    'PATH',
+    'HOME',
+    'TMPDIR',
+    'LANG',
+    'TZ',
+    'NODE_OPTIONS',
+    'NODE_EXTRA_CA_CERTS',
+    'LD_PRELOAD',
+  ];
   return Object.fromEntries(passed.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
@@ -82,7 +93,9 @@ export class Child {
           throw new ChildFailedError(this.lastWords() || `${this.options.name} ended with status ${code}.`);
         }),
         once(AbortSignal.any([AbortSignal.timeout(timeoutMs), timer.signal]), 'abort').then((): never => {
-          throw new ChildFailedError(`${this.options.name} was not ready after ${timeoutMs / 1000} s. ${this.lastWords()}`);
+          throw new ChildFailedError(
+            `${this.options.name} was not ready after ${timeoutMs / 1000} s. ${this.lastWords()}`,
+          );
         }),
       ]);
     } finally {

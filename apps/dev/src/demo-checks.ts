@@ -5,7 +5,9 @@ import type { DevelopmentStack } from './stack.js';
 
 /** Whom an access token acts for, as the development server's protected resource says. */
 export async function whoami(issuer: string, accessToken: string): Promise<{ status: number; sub: unknown }> {
-  const response = await fetch(`${issuer}/iam/sf/whoami`, { headers: { authorization: `Bearer ${accessToken}` } });
+  const response = await fetch(`${issuer}/iam/sf/whoami`, {
+    headers: { authorization: `Bearer ${accessToken}` },
+  });
   const body = (await response.json()) as { sub?: unknown };
   return { status: response.status, sub: body.sub };
 }
@@ -33,7 +35,10 @@ export async function refreshTokenOf(stack: DevelopmentStack, connectionId: stri
 }
 
 /** Presents a refresh token as a thief would; answers the error of RFC 6749 section 5.2, if any. */
-export async function presentAgain(stack: DevelopmentStack, refreshToken: Secret): Promise<string | undefined> {
+export async function presentAgain(
+  stack: DevelopmentStack,
+  refreshToken: Secret,
+): Promise<string | undefined> {
   const credentials = Buffer.from(`indicium-web:${stack.clientSecret('indicium-web')}`).toString('base64');
   const response = await fetch(`${stack.issuer}/connect/token`, {
     method: 'POST',

@@ -47,7 +47,10 @@ async function connectUser(admin: BrokerConnection): Promise<void> {
   });
   say('the link: the broker shows what it is about, then the login and the consent are answered over HTTP');
   const journey = await connectAs(authorizationUri, { login: 'ada' });
-  check(journey.status === 200 && journey.body.includes('Connected'), 'the browser ends at the page "Connected"');
+  check(
+    journey.status === 200 && journey.body.includes('Connected'),
+    'the browser ends at the page "Connected"',
+  );
   const connection = await connectionOf(admin, EXAMPLES.userConnection);
   check(connection.subject === 'ada', 'the connection belongs to the user who logged in: ada');
 }
@@ -66,9 +69,15 @@ async function readAs(
 ): Promise<GetAccessTokenResponse> {
   if (withHeading) heading('2. A workload reads the token over gRPC (mTLS), and calls the API with it');
   const token = await tokenOf(workload, connection);
-  check(token.accessToken !== '', `GetAccessToken of ${connection} answers a ${token.tokenType} token, good for ${Number(token.ttl?.seconds ?? 0n)} s`);
+  check(
+    token.accessToken !== '',
+    `GetAccessToken of ${connection} answers a ${token.tokenType} token, good for ${Number(token.ttl?.seconds ?? 0n)} s`,
+  );
   const answer = await whoami(stack.issuer, token.accessToken);
-  check(answer.status === 200 && answer.sub === user, `the protected resource answers as ${String(answer.sub)}`);
+  check(
+    answer.status === 200 && answer.sub === user,
+    `the protected resource answers as ${String(answer.sub)}`,
+  );
   return token;
 }
 
@@ -82,13 +91,22 @@ async function watchRotation(
   const old = await tokenOf(workload, EXAMPLES.userConnection);
   const oldRefreshToken = await refreshTokenOf(stack, 'ada');
   const after = await nextGeneration(admin, before);
-  check(after.generation > before.generation, `the generation has moved: ${before.generation} → ${after.generation}, and nobody asked for it`);
+  check(
+    after.generation > before.generation,
+    `the generation has moved: ${before.generation} → ${after.generation}, and nobody asked for it`,
+  );
   const fresh = await tokenOf(workload, EXAMPLES.userConnection);
   check(fresh.accessToken !== old.accessToken, 'GetAccessToken answers the new access token');
   const answer = await whoami(stack.issuer, fresh.accessToken);
-  check(answer.status === 200 && answer.sub === 'ada', `the new access token works, as ${String(answer.sub)}`);
+  check(
+    answer.status === 200 && answer.sub === 'ada',
+    `the new access token works, as ${String(answer.sub)}`,
+  );
   const refusal = await presentAgain(stack, oldRefreshToken);
-  check(refusal === 'invalid_grant', `the refresh token of generation ${before.generation} is dead: presented again, it gets ${refusal}`);
+  check(
+    refusal === 'invalid_grant',
+    `the refresh token of generation ${before.generation} is dead: presented again, it gets ${refusal}`,
+  );
 }
 
 async function nextGeneration(admin: BrokerConnection, before: Connection): Promise<Connection> {

@@ -21,7 +21,10 @@ async function main(): Promise<number> {
     await registerExamples(stack, admin);
     await printWelcome(stack, admin, Date.now() - started);
     admin.close();
-    const failed = await Promise.race([stopping, ...stack.replicas.map(({ child, name }) => ended(child.exited, name))]);
+    const failed = await Promise.race([
+      stopping,
+      ...stack.replicas.map(({ child, name }) => ended(child.exited, name)),
+    ]);
     if (failed !== undefined) console.error(failed);
     return failed === undefined ? 0 : 1;
   } finally {
@@ -47,7 +50,10 @@ async function printWelcome(stack: DevelopmentStack, admin: BrokerConnection, ms
   const rows: [string, string][] = [
     ['gRPC (mTLS)', stack.replicas.map(({ grpcAddress }) => grpcAddress).join(', ')],
     ['connect page, health, metrics', stack.replicas.map(({ webUrl }) => webUrl).join(', ')],
-    ['authorization server', `${stack.issuer}  (tokens live ${settings.tokenTtlSeconds} s; DEV_AS_TOKEN_TTL_SECONDS changes that)`],
+    [
+      'authorization server',
+      `${stack.issuer}  (tokens live ${settings.tokenTtlSeconds} s; DEV_AS_TOKEN_TTL_SECONDS changes that)`,
+    ],
     ['PostgreSQL', settings.databaseUrl ? 'by DATABASE_URL' : `127.0.0.1:${settings.postgresPort}`],
     ['data, keys, certificates, logs', settings.dataDir],
   ];
@@ -75,7 +81,8 @@ async function ended(exited: Promise<number>, name: string): Promise<string> {
 
 function stopSignal(): Promise<undefined> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve(undefined));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => resolve(undefined));
   });
 }
 

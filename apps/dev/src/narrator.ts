@@ -4,11 +4,14 @@ import type { ChildLine } from './child.js';
 export function narrate(replica: string, line: ChildLine): string | undefined {
   const { json } = line;
   if (!json) return line.text.trim() === '' ? undefined : `${replica}: ${line.text}`;
-  const text = (name: string): string => String(json[name] ?? '');
+  const text = (name: string): string => String((json[name] as string | number | undefined) ?? '');
   const time = new Date().toISOString().slice(11, 19);
   switch (json['event']) {
     case 'rotation.succeeded': {
-      const moved = json['fromGeneration'] === json['toGeneration'] ? 'new access token' : `generation ${text('fromGeneration')} → ${text('toGeneration')}`;
+      const moved =
+        json['fromGeneration'] === json['toGeneration']
+          ? 'new access token'
+          : `generation ${text('fromGeneration')} → ${text('toGeneration')}`;
       const until = new Date(Number(json['expiresAt'])).toISOString().slice(11, 19);
       return `${time}  ${replica}  rotated ${text('connection')}: ${moved}, good until ${until}, in ${Math.round(Number(json['durationMs']))} ms (${text('trigger')})`;
     }

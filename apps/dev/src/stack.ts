@@ -157,7 +157,9 @@ export class DevelopmentStack {
     if ((await migration.exited) !== 0) throw new Error(migration.lastWords() || 'The migrations failed.');
     listener.step('Starting the development authorization server …');
     await this.startDevAs();
-    listener.step(`Starting ${settings.replicas.length === 1 ? 'the broker' : `${settings.replicas.length} brokers`} …`);
+    listener.step(
+      `Starting ${settings.replicas.length === 1 ? 'the broker' : `${settings.replicas.length} brokers`} …`,
+    );
     await ensureSealingKey(this.sealingKeyFile);
     await this.certificateOf('admin');
     for (const index of settings.replicas.keys()) await this.startReplica(index);
@@ -207,7 +209,10 @@ export class DevelopmentStack {
 
   private devAsClients(): object[] {
     const redirectUris = this.settings.replicas.map(({ webPort }) => `http://127.0.0.1:${webPort}/callback`);
-    const confidential = (client_id: string): object => ({ client_id, client_secret: this.clientSecret(client_id) });
+    const confidential = (client_id: string): object => ({
+      client_id,
+      client_secret: this.clientSecret(client_id),
+    });
     return [
       { ...confidential('indicium-web'), client_name: 'Token Broker', redirect_uris: redirectUris },
       {
@@ -248,7 +253,10 @@ export class DevelopmentStack {
   }
 
   private logFile(name: string): WriteStream {
-    const log = createWriteStream(join(this.settings.dataDir, 'logs', `${name}.log`), { flags: 'a', mode: 0o600 });
+    const log = createWriteStream(join(this.settings.dataDir, 'logs', `${name}.log`), {
+      flags: 'a',
+      mode: 0o600,
+    });
     this.logs.push(log);
     return log;
   }

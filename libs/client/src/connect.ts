@@ -37,12 +37,17 @@ export interface BrokerConnection {
 /** Opens the services; the connection itself is made at the first call. */
 export function connectBroker(broker: BrokerAddress): BrokerConnection {
   const read = (file: string | undefined): Buffer | null => (file === undefined ? null : readFileSync(file));
-  const credentials = grpcCredentials.createSsl(read(broker.caFile), read(broker.keyFile), read(broker.certFile));
+  const credentials = grpcCredentials.createSsl(
+    read(broker.caFile),
+    read(broker.keyFile),
+    read(broker.certFile),
+  );
   return services(broker, credentials);
 }
 
 function services(broker: BrokerAddress, credentials: ChannelCredentials): BrokerConnection {
-  const options = broker.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': broker.serverName };
+  const options =
+    broker.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': broker.serverName };
   // One channel for all of them: they share one connection.
   const tokens = new TokenServiceClient(broker.address, credentials, options);
   const shared = { ...options, channelOverride: tokens.getChannel() };

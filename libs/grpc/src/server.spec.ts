@@ -1,5 +1,5 @@
 import { Metadata, status, type ClientReadableStream } from '@grpc/grpc-js';
-import { makeGenericClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
+import { makeGenericClientConstructor } from '@grpc/grpc-js';
 import { service as healthDefinition } from 'grpc-health-check';
 import { FileDescriptorProto } from '#proto/google/protobuf/descriptor';
 import { TokenServiceClient, type GetAccessTokenResponse } from '#proto/tokenbroker/v1/token_service';
@@ -17,7 +17,7 @@ import { TestCa, type TestKeyPair } from '../../../test/harness/test-pki.js';
 import { createGrpcServer, SERVICE_NAMES, type GrpcServer, type GrpcServerParts } from './index.js';
 
 const REQUEST = { connection: 'clients/c/connections/u', minTtl: undefined, scopes: [], resource: '' };
-const HealthClient = makeGenericClientConstructor(healthDefinition as unknown as ServiceDefinition, 'Health');
+const HealthClient = makeGenericClientConstructor(healthDefinition, 'Health');
 type HealthStatus = { status: string };
 
 describe('the server', () => {

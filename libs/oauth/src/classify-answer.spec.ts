@@ -15,9 +15,20 @@ function judge(given: RawAnswer, profile = 'strict'): Interpretation {
 
 describe('a granted answer', () => {
   it('is read with everything in it', () => {
-    const body = { access_token: 'at', token_type: 'bearer', expires_in: 3600, refresh_token: 'rt', scope: 'b a  b' };
+    const body = {
+      access_token: 'at',
+      token_type: 'bearer',
+      expires_in: 3600,
+      refresh_token: 'rt',
+      scope: 'b a  b',
+    };
     const granted = judge(answer(200, body));
-    expect(granted).toMatchObject({ kind: 'granted', tokenType: 'Bearer', expiresInMs: 3_600_000, scopes: ['b', 'a'] });
+    expect(granted).toMatchObject({
+      kind: 'granted',
+      tokenType: 'Bearer',
+      expiresInMs: 3_600_000,
+      scopes: ['b', 'a'],
+    });
     if (granted.kind !== 'granted') throw new Error('not granted');
     expect(granted.accessToken.reveal()).toBe('at');
     expect(granted.refreshToken?.reveal()).toBe('rt');
@@ -97,16 +108,29 @@ describe('P7: the definite word', () => {
     expect(judge(given)).toEqual({ kind: 'final', code: 'invalid_grant', description: 'expired' });
   });
 
-  it.each(['invalid_client', 'invalid_request', 'invalid_scope', 'invalid_target', 'unauthorized_client', 'unsupported_grant_type'])(
-    '%s is refused: nothing was spent',
-    (error) => {
-      expect(judge(answer(error === 'invalid_client' ? 401 : 400, { error }))).toMatchObject({ kind: 'refused', code: error });
+  it.each([
+    'invalid_client',
+    'invalid_request',
+    'invalid_scope',
+    'invalid_target',
+    'unauthorized_client',
+    'unsupported_grant_type',
+  ])('%s is refused: nothing was spent', (error) => {
+    expect(judge(answer(error === 'invalid_client' ? 401 : 400, { error }))).toMatchObject({
+      kind: 'refused',
+      code: error,
+    });
+  });
+
+  it.each([404, 405, 410, 413, 415])(
+    '%d without an OAuth error: there is nothing that could have spent it',
+    (status) => {
+      expect(judge(answer(status, '<h1>No</h1>'))).toMatchObject({
+        kind: 'refused',
+        code: 'endpoint_not_found',
+      });
     },
   );
-
-  it.each([404, 405, 410, 413, 415])('%d without an OAuth error: there is nothing that could have spent it', (status) => {
-    expect(judge(answer(status, '<h1>No</h1>'))).toMatchObject({ kind: 'refused', code: 'endpoint_not_found' });
-  });
 });
 
 describe('P11: waits', () => {
@@ -127,7 +151,10 @@ describe('P11: waits', () => {
 
   it('503 counts as not processed with Retry-After, and by profile with the page of http.sys', () => {
     const kernel = answer(503, '<h2>Service Unavailable</h2>', { server: 'Microsoft-HTTPAPI/2.0' });
-    expect(judge(answer(503, '', { 'retry-after': '3' }))).toMatchObject({ kind: 'refused', retryAfterMs: 3_000 });
+    expect(judge(answer(503, '', { 'retry-after': '3' }))).toMatchObject({
+      kind: 'refused',
+      retryAfterMs: 3_000,
+    });
     expect(judge(kernel).kind).toBe('doubtful');
     expect(judge(kernel, 'indicium')).toMatchObject({ kind: 'refused', code: 'service_unavailable' });
   });

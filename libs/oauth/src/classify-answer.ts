@@ -20,7 +20,8 @@ export function classifyAnswer(answer: RawAnswer, profile: Profile): Interpretat
   if (status === 200) return classifySuccess(answer);
   const body = parseObject(answer.body.reveal());
   const error = errorCode(body?.['error']);
-  const said = serverWords(body?.['error_description']) || `The authorization server answered HTTP ${status}.`;
+  const said =
+    serverWords(body?.['error_description']) || `The authorization server answered HTTP ${status}.`;
 
   if (error !== undefined && ERROR_STATUSES.has(status)) {
     const meaning = { code: error, description: said };
@@ -29,7 +30,8 @@ export function classifyAnswer(answer: RawAnswer, profile: Profile): Interpretat
     return { kind: 'doubtful', ...meaning };
   }
   if (isNotProcessed(answer, profile)) {
-    const code = status === 429 ? 'too_many_requests' : status === 503 ? 'service_unavailable' : `http_${status}`;
+    const code =
+      status === 429 ? 'too_many_requests' : status === 503 ? 'service_unavailable' : `http_${status}`;
     return { kind: 'refused', code, description: said, ...waitOf(answer) };
   }
   if (NOTHING_THERE.has(status) && error === undefined) {
@@ -49,7 +51,8 @@ function classifySuccess(answer: RawAnswer): Interpretation {
     return {
       kind: 'doubtful',
       code: 'malformed_answer',
-      description: 'The token endpoint answered HTTP 200 without a token that can be read (RFC 6749 section 5.1).',
+      description:
+        'The token endpoint answered HTTP 200 without a token that can be read (RFC 6749 section 5.1).',
     };
   }
   const { accessToken, refreshToken, ...rest } = parsed;

@@ -12,7 +12,9 @@ export function refusalOfCode(error: unknown, sent: SendResult | undefined): Bro
   // RFC 6749 section 4.1.2.1: the answer of the authorization endpoint.
   if (name === 'AuthorizationResponseError') {
     if (said === 'access_denied') {
-      return refused(`The login or the consent was declined at the authorization server (${words}). Open the link again to connect after all.`);
+      return refused(
+        `The login or the consent was declined at the authorization server (${words}). Open the link again to connect after all.`,
+      );
     }
     if (said === 'temporarily_unavailable' || said === 'server_error') {
       return down(`The authorization server is in trouble (${words}). Open the link again in a few minutes.`);
@@ -22,21 +24,31 @@ export function refusalOfCode(error: unknown, sent: SendResult | undefined): Bro
   // RFC 6749 section 5.2: the answer of the token endpoint.
   if (name === 'ResponseBodyError') {
     if (said === 'invalid_grant') {
-      return refused(`The authorization server did not accept its own code any more (${words}). Open the link again.`);
+      return refused(
+        `The authorization server did not accept its own code any more (${words}). Open the link again.`,
+      );
     }
-    return refused(`The authorization server gave no token (${words}). Check the client id, the secret and the redirect URI that are registered.`);
+    return refused(
+      `The authorization server gave no token (${words}). Check the client id, the secret and the redirect URI that are registered.`,
+    );
   }
   if (sent === undefined) {
-    return refused('The answer in the address is not one of the expected authorization server (its state or its issuer differs: RFC 9207). Open the link again.');
+    return refused(
+      'The answer in the address is not one of the expected authorization server (its state or its issuer differs: RFC 9207). Open the link again.',
+    );
   }
   if (sent.kind !== 'answered') {
     return down(`${sent.description} Open the link again in a few minutes.`);
   }
   const { status } = sent.answer;
   if (status !== 200) {
-    return down(`The authorization server answered HTTP ${status} when it was asked for the token. Open the link again in a few minutes.`);
+    return down(
+      `The authorization server answered HTTP ${status} when it was asked for the token. Open the link again in a few minutes.`,
+    );
   }
-  return refused("The authorization server's answer does not check out: its tokens or its ID token are not as OpenID Connect Core section 3.1.3 wants them. Check the issuer that is registered.");
+  return refused(
+    "The authorization server's answer does not check out: its tokens or its ID token are not as OpenID Connect Core section 3.1.3 wants them. Check the issuer that is registered.",
+  );
 }
 
 function wordsOf(said: unknown, description: unknown): string {

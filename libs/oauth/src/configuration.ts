@@ -20,6 +20,7 @@ export function configurationFor(
   );
   // Time is kept by the transport, and so is the rule that plain http stays within this machine.
   configuration.timeout = 0;
+  // oxlint-disable-next-line typescript/no-deprecated -- marked so to stand out; the transport refuses http
   openid.allowInsecureRequests(configuration);
   return configuration;
 }
@@ -38,7 +39,9 @@ function authenticationOf(client: OAuthClient, clientSecret: Secret | undefined)
 
 function needed(clientSecret: Secret | undefined): string {
   if (clientSecret === undefined) {
-    throw new Error('The OAuth client has no client secret. Set one, or make it a public client (auth_method none).');
+    throw new Error(
+      'The OAuth client has no client secret. Set one, or make it a public client (auth_method none).',
+    );
   }
   return clientSecret.reveal();
 }

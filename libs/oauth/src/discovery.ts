@@ -85,7 +85,10 @@ export class Discovery {
   }
 }
 
-async function discover(issuer: string, secureContext: SecureContext | undefined): Promise<openid.ServerMetadata> {
+async function discover(
+  issuer: string,
+  secureContext: SecureContext | undefined,
+): Promise<openid.ServerMetadata> {
   const url = `${issuer.replace(/\/+$/, '')}/.well-known/openid-configuration`;
   const transport = new RecordingFetch({ timeoutMs: DISCOVERY_TIMEOUT_MS, secureContext });
   let metadata: openid.ServerMetadata;
@@ -94,6 +97,7 @@ async function discover(issuer: string, secureContext: SecureContext | undefined
       timeout: 0,
       [openid.customFetch]: transport.fetch,
       // The transport itself refuses plain http to anywhere but this machine.
+      // oxlint-disable-next-line typescript/no-deprecated -- marked so to stand out; the transport refuses http
       execute: [openid.allowInsecureRequests],
     });
     metadata = found.serverMetadata();
@@ -109,7 +113,8 @@ function explain(transport: RecordingFetch, url: string): string {
   if (result === undefined) return `${url} could not be asked for.`;
   if (result.kind !== 'answered') return result.description;
   const { status } = result.answer;
-  if (status !== 200) return `${url} answered HTTP ${status}. Check the issuer, or wait until the server is back.`;
+  if (status !== 200)
+    return `${url} answered HTTP ${status}. Check the issuer, or wait until the server is back.`;
   return `${url} did not answer a discovery document.`;
 }
 
@@ -119,7 +124,9 @@ function explain(transport: RecordingFetch, url: string): string {
  */
 function check(metadata: openid.ServerMetadata, issuer: string, url: string): void {
   if (metadata.issuer.replace(/\/+$/, '') !== issuer.replace(/\/+$/, '')) {
-    throw new DiscoveryError(`${url} names another issuer. Register the OAuth client with the issuer that it names.`);
+    throw new DiscoveryError(
+      `${url} names another issuer. Register the OAuth client with the issuer that it names.`,
+    );
   }
   for (const field of ['authorization_endpoint', 'token_endpoint'] as const) {
     const endpoint = metadata[field];

@@ -1,15 +1,14 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Secret, type OAuthClient, type TokenExchange } from '#libs/core';
 import { createOAuth, type OAuth } from './index.js';
-
-// The harness's structuredClone hands objects of the outer realm (a Response's JSON) back uncloned, and here
-// they are frozen: openid-client's copy of the metadata has to be a copy.
-const harnessClone = globalThis.structuredClone;
-globalThis.structuredClone = ((value: unknown) =>
-  value === undefined ? undefined : JSON.parse(JSON.stringify(value))) as typeof structuredClone;
-afterAll(() => (globalThis.structuredClone = harnessClone));
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const REDIRECT_URI = 'https://broker.example.com/callback';
@@ -21,17 +20,22 @@ class ScriptedServer {
   discoveries = 0;
   posts: Array<{ headers: IncomingHttpHeaders; form: URLSearchParams }> = [];
   discovery: () => { status: number; body: unknown } = () => ({ status: 200, body: this.metadata() });
-  token: () => { status: number; body: unknown } = () => ({ status: 200, body: { access_token: 'at', token_type: 'bearer' } });
-  private readonly server: Server = createServer(async (request, response) => {
+  token: () => { status: number; body: unknown } = () => ({
+    status: 200,
+    body: { access_token: 'at', token_type: 'bearer' },
+  });
+  private readonly server: Server = createServer((request, response) => void this.answer(request, response));
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const isToken = request.method === 'POST';
-    if (isToken) this.posts.push({ headers: request.headers, form: new URLSearchParams(String(Buffer.concat(chunks))) });
+    if (isToken)
+      this.posts.push({ headers: request.headers, form: new URLSearchParams(String(Buffer.concat(chunks))) });
     else this.discoveries += 1;
     const known = isToken || request.url === '/indicium/.well-known/openid-configuration';
     const { status, body } = known ? (isToken ? this.token() : this.discovery()) : { status: 404, body: {} };
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-  });
+  }
 
   async start(): Promise<void> {
     await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
@@ -99,7 +103,12 @@ async function ready(client: OAuthClient, secret: Secret | undefined = SECRET): 
 
 const refresh = (exchange: TokenExchange, sendBy = Number.POSITIVE_INFINITY) =>
   exchange.send(
-    { grantType: 'refresh_token', refreshToken: new Secret('the-token'), scopes: ['a', 'b'], resource: 'urn:x' },
+    {
+      grantType: 'refresh_token',
+      refreshToken: new Secret('the-token'),
+      scopes: ['a', 'b'],
+      resource: 'urn:x',
+    },
     { sendBy, timeoutMs: 2_000 },
   );
 
@@ -113,7 +122,9 @@ describe('the token endpoint', () => {
       scope: 'a b',
       resource: 'urn:x',
     });
-    expect(post?.headers.authorization).toBe(`Basic ${Buffer.from('app:p%25%2Bss%3A+word').toString('base64')}`);
+    expect(post?.headers.authorization).toBe(
+      `Basic ${Buffer.from('app:p%25%2Bss%3A+word').toString('base64')}`,
+    );
   });
 
   it('a public client says who it is, and a client_secret_post client in the form', async () => {
@@ -128,12 +139,18 @@ describe('the token endpoint', () => {
 
   it('client credentials send no refresh token', async () => {
     const exchange = await ready(server.client());
-    await exchange.send({ grantType: 'client_credentials', scopes: [], resource: '' }, { sendBy: 1, timeoutMs: 2_000 });
+    await exchange.send(
+      { grantType: 'client_credentials', scopes: [], resource: '' },
+      { sendBy: 1, timeoutMs: 2_000 },
+    );
     expect(Object.fromEntries(server.posts[0]?.form ?? [])).toEqual({ grant_type: 'client_credentials' });
   });
 
   it('P3: an answer that openid-client objects to is an answer all the same', async () => {
-    server.token = () => ({ status: 200, body: { access_token: 'at', refresh_token: 'rt', expires_in: 'x', id_token: 7 } });
+    server.token = () => ({
+      status: 200,
+      body: { access_token: 'at', refresh_token: 'rt', expires_in: 'x', id_token: 7 },
+    });
     const exchange = await ready(server.client());
     const sent = await refresh(exchange);
     if (sent.kind !== 'answered') throw new Error(sent.kind);
@@ -185,8 +202,16 @@ describe('discovery', () => {
   it.each<[string, (s: ScriptedServer) => { status: number; body: unknown }, RegExp]>([
     ['is missing', () => ({ status: 404, body: {} }), /HTTP 404/],
     ['is no document', () => ({ status: 200, body: [] }), /discovery document/],
-    ['names another issuer', (s) => ({ status: 200, body: { ...s.metadata(), issuer: 'https://evil.example' } }), /another issuer/],
-    ['has no token endpoint', (s) => ({ status: 200, body: { issuer: s.issuer } }), /token_endpoint .* missing/],
+    [
+      'names another issuer',
+      (s) => ({ status: 200, body: { ...s.metadata(), issuer: 'https://evil.example' } }),
+      /another issuer/,
+    ],
+    [
+      'has no token endpoint',
+      (s) => ({ status: 200, body: { issuer: s.issuer } }),
+      /token_endpoint .* missing/,
+    ],
     [
       'leads tokens out in the clear',
       (s) => ({ status: 200, body: { ...s.metadata(), token_endpoint: 'http://example.com/token' } }),
@@ -195,12 +220,17 @@ describe('discovery', () => {
   ])('is a failure to be tried again where it %s', async (_what, discovery, description) => {
     server.discovery = () => discovery(server);
     const prepared = await oauth.tokenEndpoint.prepare(server.client(), SECRET);
-    expect(prepared).toEqual({ notReady: 'discovery_failed', description: expect.stringMatching(description) });
+    expect(prepared).toEqual({
+      notReady: 'discovery_failed',
+      description: expect.stringMatching(description),
+    });
   });
 
   it('is a failure where nobody listens', async () => {
     server.stop();
-    expect(await oauth.tokenEndpoint.prepare(server.client(), SECRET)).toMatchObject({ notReady: 'discovery_failed' });
+    expect(await oauth.tokenEndpoint.prepare(server.client(), SECRET)).toMatchObject({
+      notReady: 'discovery_failed',
+    });
   });
 });
 
@@ -216,12 +246,20 @@ describe('the code flow', () => {
   const good = (): string => `code=c&state=s1&session_state=x&iss=${encodeURIComponent(server.issuer)}`;
   const tokens = (claims: Record<string, unknown> = { nonce: 'n1' }) => ({
     status: 200,
-    body: { access_token: 'at', token_type: 'Bearer', expires_in: 3600, refresh_token: 'rt', id_token: server.idToken(claims) },
+    body: {
+      access_token: 'at',
+      token_type: 'Bearer',
+      expires_in: 3600,
+      refresh_token: 'rt',
+      id_token: server.idToken(claims),
+    },
   });
 
   it('asks with PKCE, state and nonce, and for consent along with offline_access', async () => {
     const scopes = ['openid', 'offline_access', 'sf'];
-    const url = new URL(await oauth.codeFlow.authorizationUrl(server.client(), SECRET, { ...begin, scopes, loginHint: 'ada' }));
+    const url = new URL(
+      await oauth.codeFlow.authorizationUrl(server.client(), SECRET, { ...begin, scopes, loginHint: 'ada' }),
+    );
     expect(url.origin + url.pathname).toBe(`${server.issuer}/connect/authorize`);
     expect(Object.fromEntries(url.searchParams)).toEqual({
       client_id: 'app',
@@ -239,7 +277,9 @@ describe('the code flow', () => {
   });
 
   it('asks for neither nonce nor consent where the scopes do not call for them', async () => {
-    const url = new URL(await oauth.codeFlow.authorizationUrl(server.client(), SECRET, { ...begin, scopes: ['sf'] }));
+    const url = new URL(
+      await oauth.codeFlow.authorizationUrl(server.client(), SECRET, { ...begin, scopes: ['sf'] }),
+    );
     expect([url.searchParams.get('nonce'), url.searchParams.get('prompt')]).toEqual([null, null]);
   });
 
@@ -260,11 +300,27 @@ describe('the code flow', () => {
   it.each<[string, string, () => { status: number; body: unknown }]>([
     ['another nonce', 'AUTHORIZATION_SERVER_REFUSED', () => tokens({ nonce: 'other' })],
     ['another audience', 'AUTHORIZATION_SERVER_REFUSED', () => tokens({ nonce: 'n1', aud: 'other' })],
-    ['another issuer', 'AUTHORIZATION_SERVER_REFUSED', () => tokens({ nonce: 'n1', iss: 'https://evil.example' })],
+    [
+      'another issuer',
+      'AUTHORIZATION_SERVER_REFUSED',
+      () => tokens({ nonce: 'n1', iss: 'https://evil.example' }),
+    ],
     ['an expired ID token', 'AUTHORIZATION_SERVER_REFUSED', () => tokens({ nonce: 'n1', exp: 1 })],
-    ['no ID token', 'AUTHORIZATION_SERVER_REFUSED', () => ({ status: 200, body: { access_token: 'at', token_type: 'bearer' } })],
-    ['invalid_grant', 'AUTHORIZATION_SERVER_REFUSED', () => ({ status: 400, body: { error: 'invalid_grant' } })],
-    ['invalid_client', 'AUTHORIZATION_SERVER_REFUSED', () => ({ status: 401, body: { error: 'invalid_client' } })],
+    [
+      'no ID token',
+      'AUTHORIZATION_SERVER_REFUSED',
+      () => ({ status: 200, body: { access_token: 'at', token_type: 'bearer' } }),
+    ],
+    [
+      'invalid_grant',
+      'AUTHORIZATION_SERVER_REFUSED',
+      () => ({ status: 400, body: { error: 'invalid_grant' } }),
+    ],
+    [
+      'invalid_client',
+      'AUTHORIZATION_SERVER_REFUSED',
+      () => ({ status: 401, body: { error: 'invalid_client' } }),
+    ],
     ['a 500', 'AUTHORIZATION_SERVER_DOWN', () => ({ status: 500, body: {} })],
   ])('refuses %s from the token endpoint, as %s', async (_what, reason, token) => {
     server.token = token;
@@ -277,8 +333,16 @@ describe('the code flow', () => {
     ['another state', (s) => `code=c&state=s2&iss=${encodeURIComponent(s.issuer)}`, /RFC 9207/],
     ['another issuer', () => 'code=c&state=s1&iss=https%3A%2F%2Fevil.example', /RFC 9207/],
     ['no issuer, though the server says that it sends it', () => 'code=c&state=s1', /RFC 9207/],
-    ['the word that the user declined', (s) => `error=access_denied&error_description=no+thanks&state=s1&iss=${s.issuer}`, /declined .*access_denied: no thanks/],
-    ['markup in the error', (s) => `error=%3Cscript%3E&error_description=${'t0ken'.repeat(9)}&state=s1&iss=${s.issuer}`, /unreadable error code: \[masked\]/],
+    [
+      'the word that the user declined',
+      (s) => `error=access_denied&error_description=no+thanks&state=s1&iss=${s.issuer}`,
+      /declined .*access_denied: no thanks/,
+    ],
+    [
+      'markup in the error',
+      (s) => `error=%3Cscript%3E&error_description=${'t0ken'.repeat(9)}&state=s1&iss=${s.issuer}`,
+      /unreadable error code: \[masked\]/,
+    ],
   ])('P9: refuses an answer with %s, and asks for no token', async (_what, query, message) => {
     await expect(complete(query(server))).rejects.toThrow(message);
     expect(server.posts).toHaveLength(0);
@@ -286,6 +350,8 @@ describe('the code flow', () => {
 
   it('says that the server is down where it is', async () => {
     server.stop();
-    await expect(complete(good())).rejects.toMatchObject({ refusal: { reason: 'AUTHORIZATION_SERVER_DOWN' } });
+    await expect(complete(good())).rejects.toMatchObject({
+      refusal: { reason: 'AUTHORIZATION_SERVER_DOWN' },
+    });
   });
 });

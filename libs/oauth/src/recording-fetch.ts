@@ -53,7 +53,10 @@ export class RecordingFetch {
 
 function formOf(body: unknown): string {
   if (typeof body === 'string') return body;
-  if (body instanceof URLSearchParams || Object.prototype.toString.call(body) === '[object URLSearchParams]') {
+  if (
+    body instanceof URLSearchParams ||
+    Object.prototype.toString.call(body) === '[object URLSearchParams]'
+  ) {
     return String(body);
   }
   throw new Error('only forms are sent');

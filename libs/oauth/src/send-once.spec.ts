@@ -1,5 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
+import {
+  createServer as createTcpServer,
+  type AddressInfo,
+  type Server as TcpServer,
+  type Socket,
+} from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { sendOnce, type OneRequestLimits } from './send-once.js';
 
@@ -14,7 +19,9 @@ async function listening(server: Server | TcpServer): Promise<string> {
 }
 
 /** An HTTP server, and how many requests came in on how many connections. */
-async function http(handler: Handler): Promise<{ url: string; seen: { requests: number; sockets: Set<Socket> } }> {
+async function http(
+  handler: Handler,
+): Promise<{ url: string; seen: { requests: number; sockets: Set<Socket> } }> {
   const seen = { requests: 0, sockets: new Set<Socket>() };
   const server = createServer((request, response) => {
     seen.requests += 1;
@@ -26,7 +33,9 @@ async function http(handler: Handler): Promise<{ url: string; seen: { requests: 
 }
 
 /** A bare TCP server, and what was written to it. */
-async function tcp(onConnection: (socket: Socket) => void): Promise<{ url: string; seen: { bytes: number } }> {
+async function tcp(
+  onConnection: (socket: Socket) => void,
+): Promise<{ url: string; seen: { bytes: number } }> {
   const seen = { bytes: 0 };
   const sockets = new Set<Socket>();
   const server = createTcpServer((socket) => {
@@ -39,7 +48,10 @@ async function tcp(onConnection: (socket: Socket) => void): Promise<{ url: strin
 }
 
 const post = (url: string, limits: Partial<OneRequestLimits> = {}) =>
-  sendOnce({ method: 'POST', url, headers: { 'x-a': 'b' }, body: 'refresh_token=very-secret' }, { ...LIMITS, ...limits });
+  sendOnce(
+    { method: 'POST', url, headers: { 'x-a': 'b' }, body: 'refresh_token=very-secret' },
+    { ...LIMITS, ...limits },
+  );
 
 afterEach(() => closers.splice(0).forEach((close) => close()));
 
@@ -63,7 +75,9 @@ describe('answered', () => {
 
   it('P1: follows no redirect', async () => {
     const target = await http((_request, response) => response.end('{}'));
-    const { url } = await http((_request, response) => response.writeHead(307, { location: target.url }).end());
+    const { url } = await http((_request, response) =>
+      response.writeHead(307, { location: target.url }).end(),
+    );
     expect(await post(url)).toMatchObject({ kind: 'answered', answer: { status: 307 } });
     expect(target.seen.requests).toBe(0);
   });
@@ -85,7 +99,10 @@ describe('P1: not sent', () => {
   });
 
   it('where the name is not known', async () => {
-    const sent = await sendOnce({ method: 'POST', url: 'https://nowhere.invalid/token', headers: {} }, LIMITS);
+    const sent = await sendOnce(
+      { method: 'POST', url: 'https://nowhere.invalid/token', headers: {} },
+      LIMITS,
+    );
     expect(sent).toMatchObject({ kind: 'notSent', code: 'host_not_found' });
   });
 
@@ -117,7 +134,11 @@ describe('P1: not sent', () => {
 
 describe('P4: sent, and no whole answer', () => {
   it.each<[string, string, Handler]>([
-    ['the connection is reset before an answer', 'connection_cut', (request) => request.socket.resetAndDestroy()],
+    [
+      'the connection is reset before an answer',
+      'connection_cut',
+      (request) => request.socket.resetAndDestroy(),
+    ],
     ['the server closes without an answer', 'connection_cut', (request) => request.socket.end()],
     ['the server hangs', 'timeout', () => undefined],
     [
@@ -136,8 +157,16 @@ describe('P4: sent, and no whole answer', () => {
         response.on('close', () => clearInterval(drip));
       },
     ],
-    ['the answer is too large', 'answer_too_large', (_request, response) => response.end('x'.repeat(200_000))],
-    ['the headers are too large', 'malformed_answer', (_request, response) => response.setHeader('x', 'y'.repeat(50_000)).end()],
+    [
+      'the answer is too large',
+      'answer_too_large',
+      (_request, response) => response.end('x'.repeat(200_000)),
+    ],
+    [
+      'the headers are too large',
+      'malformed_answer',
+      (_request, response) => response.setHeader('x', 'y'.repeat(50_000)).end(),
+    ],
     ['the answer is no HTTP', 'malformed_answer', (request) => request.socket.end('SMTP 220 hello\r\n\r\n')],
   ])('%s', async (_what, code, handler) => {
     const { url, seen } = await http(handler);

@@ -42,7 +42,11 @@ export async function sendOnce(request: OneRequest, limits: OneRequestLimits): P
   const gate = new WireGate(limits.mayWrite);
   const { secureContext, timeoutMs } = limits;
   const client = new Client(url.origin, {
-    connect: gate.connector({ timeout: timeoutMs, keepAlive: false, ...(secureContext && { secureContext }) }),
+    connect: gate.connector({
+      timeout: timeoutMs,
+      keepAlive: false,
+      ...(secureContext && { secureContext }),
+    }),
     pipelining: 0,
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -61,7 +65,11 @@ export async function sendOnce(request: OneRequest, limits: OneRequestLimits): P
   } catch (error) {
     const written = gate.shut();
     if (gate.refusal === 'too_late') {
-      return { kind: 'notSent', code: 'too_late', description: 'The time for sending was over before it began.' };
+      return {
+        kind: 'notSent',
+        code: 'too_late',
+        description: 'The time for sending was over before it began.',
+      };
     }
     const failure = nameFailure(error, url.origin, timeout.signal.aborted);
     return { kind: written ? 'unanswered' : 'notSent', ...failure };

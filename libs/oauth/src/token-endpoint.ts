@@ -69,7 +69,11 @@ class Exchange implements TokenExchange {
       // What openid-client thinks of the answer cannot undo it (promise P3); interpret() judges it.
     }
     return (
-      transport.result ?? { kind: 'notSent', code: 'request_not_made', description: 'No request could be made.' }
+      transport.result ?? {
+        kind: 'notSent',
+        code: 'request_not_made',
+        description: 'No request could be made.',
+      }
     );
   }
 

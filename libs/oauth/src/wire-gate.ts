@@ -52,7 +52,7 @@ export class WireGate {
       }
       return write(...args);
     };
-    socket.write = guarded as Socket['write'];
+    socket.write = guarded;
   }
 
   private open(): boolean {

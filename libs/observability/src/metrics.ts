@@ -17,14 +17,32 @@ export interface MetricSources {
 /** The metrics of a replica, for Prometheus. Every name begins with `token_broker_`. */
 export class Metrics {
   private readonly registry = new Registry();
-  private readonly rotations = this.counter('rotations_total', 'Rotations by outcome.', ['outcome', 'trigger']);
+  private readonly rotations = this.counter('rotations_total', 'Rotations by outcome.', [
+    'outcome',
+    'trigger',
+  ]);
   private readonly reads = this.counter('token_reads_total', 'Token reads by outcome.', ['outcome']);
-  private readonly rotationSeconds = this.histogram('rotation_duration_seconds', 'Duration of rotations.', ROTATION_SECONDS);
-  private readonly readSeconds = this.histogram('token_read_duration_seconds', 'Duration of token reads.', READ_SECONDS);
-  private readonly takenOver = this.counter('attempts_taken_over_total', 'Attempts of replicas that were gone.', []);
+  private readonly rotationSeconds = this.histogram(
+    'rotation_duration_seconds',
+    'Duration of rotations.',
+    ROTATION_SECONDS,
+  );
+  private readonly readSeconds = this.histogram(
+    'token_read_duration_seconds',
+    'Duration of token reads.',
+    READ_SECONDS,
+  );
+  private readonly takenOver = this.counter(
+    'attempts_taken_over_total',
+    'Attempts of replicas that were gone.',
+    [],
+  );
   private readonly faults = this.counter('faults_total', 'Faults of the broker itself.', []);
   /** Resolved label sets of the hot path. */
-  private readonly readChildren = new Map<string, { count: Counter.Internal; seconds: Histogram.Internal<string> }>();
+  private readonly readChildren = new Map<
+    string,
+    { count: Counter.Internal; seconds: Histogram.Internal<string> }
+  >();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry, prefix: 'token_broker_' });
@@ -35,14 +53,20 @@ export class Metrics {
     const stats = new CachedStats(sources.stats);
     this.gauge('held_connections', 'Connections whose tokens this replica holds.', sources.heldConnections);
     this.gauge('pending_saves', 'Answers that wait for the database.', sources.pendingSaves);
-    this.gauge('oldest_overdue_seconds', 'How long the most overdue rotation has been waiting.', async () =>
-      (await stats.current()).oldestOverdueMs / 1_000,
+    this.gauge(
+      'oldest_overdue_seconds',
+      'How long the most overdue rotation has been waiting.',
+      async () => (await stats.current()).oldestOverdueMs / 1_000,
     );
     this.gauge('database_up', 'Whether the database answered when it was last asked.', async () => {
       await stats.current();
       return stats.up ? 1 : 0;
     });
-    this.gauge('stats_age_seconds', 'Age of the figures that come from the database.', () => stats.ageMs / 1_000);
+    this.gauge(
+      'stats_age_seconds',
+      'Age of the figures that come from the database.',
+      () => stats.ageMs / 1_000,
+    );
     const registers = [this.registry];
     new Gauge({
       name: 'token_broker_connections',

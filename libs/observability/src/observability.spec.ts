@@ -21,7 +21,9 @@ describe('the log', () => {
     const logger = createLogger({ level: 'debug', replica: 'r', destination: stream });
     const opaque = 'Zk3-opaque-refresh-token-value-0123456789';
     logger.info({ refresh_token: opaque, nested: { accessToken: JWT, list: [JWT] } }, `token ${JWT}`);
-    logger.error({ error: new Error(`failed with Bearer ${opaque}`, { cause: new Error(`refresh_token=${opaque}`) }) });
+    logger.error({
+      error: new Error(`failed with Bearer ${opaque}`, { cause: new Error(`refresh_token=${opaque}`) }),
+    });
     logger.warn({ url: `postgres://user:${opaque}@host/db`, callback: `/callback?code=${opaque}&state=abc` });
     logger.info({ secret: new Secret(opaque), link: `http://x/connect/${JWT}` });
     const written = lines.join('');
@@ -32,7 +34,8 @@ describe('the log', () => {
   });
 
   it('keeps what operators need: error codes, connection names, host names', () => {
-    const text = 'clients/indicium/connections/u123: invalid_grant at https://as.example/connect/token ECONNREFUSED';
+    const text =
+      'clients/indicium/connections/u123: invalid_grant at https://as.example/connect/token ECONNREFUSED';
     expect(redactText(text)).toBe(text);
     const { lines, stream } = collecting();
     const error = { code: 'invalid_grant', description: 'grant request is invalid', at: 1 };
@@ -46,11 +49,21 @@ describe('metrics', () => {
     byState: { ACTIVE: 3, IN_DOUBT: 1, REAUTHORIZATION_REQUIRED: 0, PAUSED: 0, REVOKED: 0 },
     oldestOverdueMs: 2_500,
   };
-  const read: BrokerEvent = { type: 'token.read', connection: 'c', workload: 'w', outcome: 'cached', durationMs: 1 };
+  const read: BrokerEvent = {
+    type: 'token.read',
+    connection: 'c',
+    workload: 'w',
+    outcome: 'cached',
+    durationMs: 1,
+  };
 
   it('tell rotations, connections, what is overdue, and reads', async () => {
     const metrics = new Metrics();
-    metrics.observe({ stats: { stats: async () => figures }, heldConnections: () => 7, pendingSaves: () => 2 });
+    metrics.observe({
+      stats: { stats: async () => figures },
+      heldConnections: () => 7,
+      pendingSaves: () => 2,
+    });
     const sink = createEventSink(createLogger({ level: 'fatal', replica: 'r' }), metrics);
     sink.emit(read);
     sink.emit({

@@ -13,7 +13,10 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/eyJ[\w-]{8,}(\.[\w-]*){0,4}/g, MASK],
   [/\b(Bearer|Basic|DPoP)\s+[\w.~+/=-]{8,}/gi, `$1 ${MASK}`],
   [/:\/\/([^\s:/@]*):[^\s@/]*@/g, `://$1:${MASK}@`],
-  [/\b((?:refresh|access|id)_token|client_secret|code_verifier|password)(["']?\s*[=:]\s*["']?)[^\s"'&,}]{4,}/gi, `$1$2${MASK}`],
+  [
+    /\b((?:refresh|access|id)_token|client_secret|code_verifier|password)(["']?\s*[=:]\s*["']?)[^\s"'&,}]{4,}/gi,
+    `$1$2${MASK}`,
+  ],
   [/([?&](?:code|state)=)[^&\s"']+/g, `$1${MASK}`],
   [/\/connect\/[\w.-]{40,}/g, `/connect/${MASK}`],
 ];

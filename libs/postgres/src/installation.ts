@@ -20,10 +20,9 @@ export async function checkSealingKey(source: DataSource, sealer: Sealer): Promi
   if (mark === null) {
     const sealed = await sealer.seal(new Secret(CHECK), sealingContext.installation(id));
     await translated(() =>
-      source.query(
-        'UPDATE token_broker.installation SET sealed_check = $1 WHERE sealed_check IS NULL',
-        [sealed],
-      ),
+      source.query('UPDATE token_broker.installation SET sealed_check = $1 WHERE sealed_check IS NULL', [
+        sealed,
+      ]),
     );
   }
   // Read again: another replica may have left its mark first.

@@ -28,7 +28,9 @@ export function toConnection(row: ConnectionRow): Connection {
     revision: Number(row.revision),
     createdAt: row.created_at.getTime(),
     updatedAt: row.updated_at.getTime(),
-    ...(row.state_before_pause === null ? {} : { stateBeforePause: row.state_before_pause as ConnectionState }),
+    ...(row.state_before_pause === null
+      ? {}
+      : { stateBeforePause: row.state_before_pause as ConnectionState }),
     ...(row.subject === null ? {} : { subject: row.subject }),
     ...(row.sealed_refresh_token === null ? {} : { refreshToken: row.sealed_refresh_token as Sealed }),
     ...(row.due_at === null ? {} : { dueAt: row.due_at.getTime() }),

@@ -25,7 +25,8 @@ export class JweSealer implements Sealer {
   }
 
   async open(sealed: Sealed, context: SealingContext): Promise<Secret> {
-    if (sealed.length > LARGEST_CIPHERTEXT) throw new SealError('A sealed value is larger than any that was sealed here.');
+    if (sealed.length > LARGEST_CIPHERTEXT)
+      throw new SealError('A sealed value is larger than any that was sealed here.');
     const { kid, ctx } = headerOf(sealed);
     if (ctx !== context) throw new SealError('A sealed value is not in the place that it was sealed for.');
     const key = typeof kid === 'string' ? this.ring.find(kid) : undefined;
@@ -41,7 +42,9 @@ export class JweSealer implements Sealer {
       });
       return new Secret(decoder.decode(plaintext));
     } catch {
-      throw new SealError(`A value does not open with the key ${key.kid}: the key is another one of the same name, or the value was changed.`);
+      throw new SealError(
+        `A value does not open with the key ${key.kid}: the key is another one of the same name, or the value was changed.`,
+      );
     }
   }
 }

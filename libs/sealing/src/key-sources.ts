@@ -39,7 +39,9 @@ export async function keyRingFromText(text: string, from: string): Promise<KeyRi
 /** Makes a key file with one new key, mode 0600, atomically; an existing file stays as it is. */
 export async function generateKeyFile(file: string): Promise<void> {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const jwks = { keys: [{ kty: 'oct', kid: randomBytes(8).toString('hex'), k: randomBytes(32).toString('base64url') }] };
+  const jwks = {
+    keys: [{ kty: 'oct', kid: randomBytes(8).toString('hex'), k: randomBytes(32).toString('base64url') }],
+  };
   const temporary = `${file}.${randomBytes(4).toString('hex')}`;
   writeFileSync(temporary, `${JSON.stringify(jwks)}\n`, { mode: 0o600, flag: 'wx' });
   try {

@@ -20,7 +20,9 @@ describe('sealing', () => {
 
   it('opens in its place what it sealed, and shows nothing of it', async () => {
     expect((await sealer.open(sealed, CONTEXT)).reveal()).toBe('the-refresh-token');
-    expect(Buffer.from(sealed.split('.').join(''), 'base64url').toString('latin1')).not.toContain('refresh-token-');
+    expect(Buffer.from(sealed.split('.').join(''), 'base64url').toString('latin1')).not.toContain(
+      'refresh-token-',
+    );
     expect(sealed).not.toContain('the-refresh-token');
     expect(await sealer.seal(new Secret('the-refresh-token'), CONTEXT)).not.toBe(sealed);
   });

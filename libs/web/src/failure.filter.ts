@@ -38,17 +38,30 @@ export class FailureFilter implements ExceptionFilter {
       return {
         status: 503,
         title: 'Please try again in a moment',
-        message: 'The broker cannot save anything right now, so it does not begin. Open the link again in a minute.',
+        message:
+          'The broker cannot save anything right now, so it does not begin. Open the link again in a minute.',
       };
     }
     if (thrown instanceof HttpException) {
       const status = thrown.getStatus();
       return status === 404
-        ? { status, title: 'There is nothing here', message: 'The address is not complete, or not one of ours.' }
-        : { status, title: 'This did not work', message: 'The request was not understood. Open the link again.' };
+        ? {
+            status,
+            title: 'There is nothing here',
+            message: 'The address is not complete, or not one of ours.',
+          }
+        : {
+            status,
+            title: 'This did not work',
+            message: 'The request was not understood. Open the link again.',
+          };
     }
     const id = randomUUID();
     this.parts.events.emit({ type: 'fault', during: `web ${id}`, error: thrown });
-    return { status: 500, title: 'Something went wrong', message: `It is our fault, and it has been noted as ${id}.` };
+    return {
+      status: 500,
+      title: 'Something went wrong',
+      message: `It is our fault, and it has been noted as ${id}.`,
+    };
   }
 }

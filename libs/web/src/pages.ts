@@ -20,17 +20,20 @@ button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 
 function page(title: string, body: Html): string {
   return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>${title}</title>
-<style>${new Html(STYLE)}</style>
-</head>
-<body><main>${body}</main></body>
-</html>
-`.text;
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="robots" content="noindex" />
+        <title>${title}</title>
+        <style>
+          ${new Html(STYLE)}
+        </style>
+      </head>
+      <body>
+        <main>${body}</main>
+      </body>
+    </html> `.text;
 }
 
 /** What the user sees before going to the authorization server. */
@@ -40,15 +43,25 @@ export function invitationPage(invitation: Invitation): string {
   return page(
     again ? 'Connect again' : 'Connect',
     html`<h1>${again ? 'Connect again' : 'Connect your account'}</h1>
-<p>Internal services ask to act on your behalf at <strong>${host}</strong>. You log in there, and consent once; your password is never shown to this page.</p>
-<dl>
-<dt>Connection</dt><dd><code>${connection}</code></dd>
-<dt>Authorization server</dt><dd><code>${issuer}</code></dd>
-<dt>What is asked for</dt><dd><ul>${scopes.map((scope) => html`<li><code>${scope}</code></li>`)}</ul></dd>
-</dl>
-${again ? html`<p>Log in as the same user as before.</p>` : ''}
-<form method="post"><button type="submit">Continue to ${host}</button></form>
-<p class="small">Did somebody send you this link unexpectedly? Then close this page.</p>`,
+      <p>
+        Internal services ask to act on your behalf at <strong>${host}</strong>. You log in there, and consent
+        once; your password is never shown to this page.
+      </p>
+      <dl>
+        <dt>Connection</dt>
+        <dd><code>${connection}</code></dd>
+        <dt>Authorization server</dt>
+        <dd><code>${issuer}</code></dd>
+        <dt>What is asked for</dt>
+        <dd>
+          <ul>
+            ${scopes.map((scope) => html`<li><code>${scope}</code></li>`)}
+          </ul>
+        </dd>
+      </dl>
+      ${again ? html`<p>Log in as the same user as before.</p>` : ''}
+      <form method="post"><button type="submit">Continue to ${host}</button></form>
+      <p class="small">Did somebody send you this link unexpectedly? Then close this page.</p>`,
   );
 }
 
@@ -57,11 +70,20 @@ export function connectedPage(connection: string, subject: string | undefined): 
   return page(
     'Connected',
     html`<h1>Connected</h1>
-<p role="status">That is all: the access is kept fresh from now on, and you need not log in again. You can close this window.</p>
-<dl>
-<dt>Connection</dt><dd><code>${connection}</code></dd>
-${subject === undefined ? '' : html`<dt>User</dt><dd><code>${subject}</code></dd>`}
-</dl>`,
+      <p role="status">
+        That is all: the access is kept fresh from now on, and you need not log in again. You can close this
+        window.
+      </p>
+      <dl>
+        <dt>Connection</dt>
+        <dd><code>${connection}</code></dd>
+        ${
+          subject === undefined
+            ? ''
+            : html`<dt>User</dt>
+                <dd><code>${subject}</code></dd>`
+        }
+      </dl>`,
   );
 }
 
@@ -70,7 +92,9 @@ export function failurePage(title: string, message: string): string {
   return page(
     title,
     html`<h1 class="bad">${title}</h1>
-<p role="alert">${message}</p>
-<p class="small">Nothing has been changed. If it does not work a second time, tell whoever sent you the link.</p>`,
+      <p role="alert">${message}</p>
+      <p class="small">
+        Nothing has been changed. If it does not work a second time, tell whoever sent you the link.
+      </p>`,
   );
 }

@@ -9,7 +9,10 @@ import { WEB_PARTS, type WebParts } from './parts.js';
 @Module({})
 export class WebModule {
   /** @param make makes the parts of what is injected */
-  static with<T extends unknown[]>(make: (...injected: T) => WebParts, inject: InjectionToken[]): DynamicModule {
+  static with<T extends unknown[]>(
+    make: (...injected: T) => WebParts,
+    inject: InjectionToken[],
+  ): DynamicModule {
     return {
       module: WebModule,
       controllers: [ConnectController, OperationsController],

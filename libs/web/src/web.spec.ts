@@ -2,7 +2,13 @@ import type { AddressInfo } from 'node:net';
 import { request as rawRequest } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { BrokerError, StoreUnavailableError, type BrokerEvent, type Connection, type Invitation } from '#libs/core';
+import {
+  BrokerError,
+  StoreUnavailableError,
+  type BrokerEvent,
+  type Connection,
+  type Invitation,
+} from '#libs/core';
 import { secure, WebModule, type Readiness, type WebParts } from './index.js';
 
 const COOKIE = 'c'.repeat(43);
@@ -11,8 +17,13 @@ const XSS = '"><script>alert(1)</script>\'&';
 /** A fake of core's part, with what it was asked. */
 class FakeAuthorization {
   asked: unknown[][] = [];
-  failure: unknown;
-  invited: Invitation = { connection: 'clients/c/connections/u', issuer: 'https://login.example.com/indicium', scopes: ['openid', 'sf'], again: false };
+  failure: Error | undefined;
+  invited: Invitation = {
+    connection: 'clients/c/connections/u',
+    issuer: 'https://login.example.com/indicium',
+    scopes: ['openid', 'sf'],
+    again: false,
+  };
   redirectTo = 'https://login.example.com/indicium/connect/authorize?state=s1';
   subject: string | undefined = 'ada';
 
@@ -23,7 +34,11 @@ class FakeAuthorization {
     return this.answer(given, { redirectTo: this.redirectTo, browserCookie: COOKIE });
   }
   async complete(...given: unknown[]): Promise<Connection> {
-    const connection = { clientId: 'c', connectionId: 'u', ...(this.subject === undefined ? {} : { subject: this.subject }) };
+    const connection = {
+      clientId: 'c',
+      connectionId: 'u',
+      ...(this.subject === undefined ? {} : { subject: this.subject }),
+    };
     return this.answer(given, connection as Connection);
   }
   private answer<T>(given: unknown[], value: T): T {
@@ -50,28 +65,38 @@ async function start(publicUrl: string): Promise<Running> {
     authorization: fake,
     publicUrl,
     readiness: () => state.readiness,
-    metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'token_broker_up 1\n' }),
+    metrics: async () => ({
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      text: 'token_broker_up 1\n',
+    }),
     events: { emit: (event) => void events.push(event) },
   };
-  const app = await NestFactory.create<NestExpressApplication>(WebModule.with(() => parts, []), {
-    logger: false,
-    bodyParser: false,
-  });
+  const app = await NestFactory.create<NestExpressApplication>(
+    WebModule.with(() => parts, []),
+    {
+      logger: false,
+      bodyParser: false,
+    },
+  );
   secure(app, publicUrl);
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;
   return Object.assign(state, { app, port, url: `http://127.0.0.1:${port}`, fake, events });
 }
 
-const get = (url: string, headers: Record<string, string> = {}) => fetch(url, { headers, redirect: 'manual' });
-const post = (url: string, headers: Record<string, string> = {}) => fetch(url, { method: 'POST', headers, redirect: 'manual' });
+const get = (url: string, headers: Record<string, string> = {}) =>
+  fetch(url, { headers, redirect: 'manual' });
+const post = (url: string, headers: Record<string, string> = {}) =>
+  fetch(url, { method: 'POST', headers, redirect: 'manual' });
 
 /** A request target as it is, which `fetch` would tidy up. */
 function raw(port: number, path: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     rawRequest({ host: '127.0.0.1', port, path }, (response) => {
       let body = '';
-      response.on('data', (chunk) => (body += String(chunk))).on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      response
+        .on('data', (chunk) => (body += String(chunk)))
+        .on('end', () => resolve({ status: response.statusCode ?? 0, body }));
     })
       .on('error', reject)
       .end();
@@ -83,29 +108,39 @@ beforeEach(async () => (web = await start('https://broker.example.com')));
 afterEach(async () => web.app.close());
 
 describe('every answer', () => {
-  it.each(['/connect/t', '/callback', '/callback?state=s&code=c', '/healthz', '/readyz', '/metrics', '/', '/nothing', '/connect/%E0%A4%A'])(
-    '%s has the strict headers',
-    async (path) => {
-      const { headers } = await get(web.url + path);
-      const policy = headers.get('content-security-policy') ?? '';
-      expect(policy).toMatch(/default-src 'none'/);
-      expect(policy).toMatch(/frame-ancestors 'none'/);
-      expect(policy).toMatch(/base-uri 'none'/);
-      expect(policy).not.toMatch(/script-src|unsafe/);
-      expect(headers.get('referrer-policy')).toBe('no-referrer');
-      expect(headers.get('cache-control')).toBe('no-store');
-      expect(headers.get('x-content-type-options')).toBe('nosniff');
-      expect(headers.get('strict-transport-security')).toMatch(/max-age/);
-      expect(headers.has('x-powered-by')).toBe(false);
-    },
-  );
+  it.each([
+    '/connect/t',
+    '/callback',
+    '/callback?state=s&code=c',
+    '/healthz',
+    '/readyz',
+    '/metrics',
+    '/',
+    '/nothing',
+    '/connect/%E0%A4%A',
+  ])('%s has the strict headers', async (path) => {
+    const { headers } = await get(web.url + path);
+    const policy = headers.get('content-security-policy') ?? '';
+    expect(policy).toMatch(/default-src 'none'/);
+    expect(policy).toMatch(/frame-ancestors 'none'/);
+    expect(policy).toMatch(/base-uri 'none'/);
+    expect(policy).not.toMatch(/script-src|unsafe/);
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('strict-transport-security')).toMatch(/max-age/);
+    expect(headers.has('x-powered-by')).toBe(false);
+  });
 });
 
 describe('the invitation', () => {
   it('says what it is about, changes nothing, and has one button', async () => {
     const response = await get(`${web.url}/connect/ticket.1`);
     const body = await response.text();
-    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+    ]);
     expect(body).toContain('clients/c/connections/u');
     expect(body).toContain('https://login.example.com/indicium');
     expect(body).toContain('<code>sf</code>');
@@ -133,7 +168,11 @@ describe('"Continue"', () => {
     const response = await post(`${web.url}/connect/t`, { 'sec-fetch-site': 'same-origin' });
     expect([response.status, response.headers.get('location')]).toEqual([303, web.fake.redirectTo]);
     const cookie = response.headers.get('set-cookie') ?? '';
-    expect(cookie).toMatch(new RegExp(`^__Host-[\\w-]+=${COOKIE}; Max-Age=900; Path=/; Expires=[^;]+; HttpOnly; Secure; SameSite=Lax$`));
+    expect(cookie).toMatch(
+      new RegExp(
+        `^__Host-[\\w-]+=${COOKIE}; Max-Age=900; Path=/; Expires=[^;]+; HttpOnly; Secure; SameSite=Lax$`,
+      ),
+    );
   });
 
   it('over plain http on this machine the cookie is neither secure nor host-bound', async () => {
@@ -158,7 +197,9 @@ describe('"Continue"', () => {
   });
 
   it('is taken from our own page, whichever header the browser has', async () => {
-    expect((await post(`${web.url}/connect/t`, { 'sec-fetch-site': 'same-origin', origin: 'null' })).status).toBe(303);
+    expect(
+      (await post(`${web.url}/connect/t`, { 'sec-fetch-site': 'same-origin', origin: 'null' })).status,
+    ).toBe(303);
     expect((await post(`${web.url}/connect/t`, { origin: 'https://broker.example.com' })).status).toBe(303);
   });
 });
@@ -171,14 +212,20 @@ describe('the way back', () => {
     web.fake.redirectTo = `https://login.example.com/a?state=${state}`;
     const response = await post(`${web.url}/connect/t`);
     const [pair = ''] = (response.headers.get('set-cookie') ?? '').split(';');
-    const others = before.split('; ').filter((held) => held !== '' && held.split('=')[0] !== pair.split('=')[0]);
+    const others = before
+      .split('; ')
+      .filter((held) => held !== '' && held.split('=')[0] !== pair.split('=')[0]);
     web.fake.asked = [];
     return [...others, pair].join('; ');
   }
 
   it('completes with the registered redirect URI, whatever the Host header says', async () => {
     const cookie = await begun('s1');
-    const response = await get(web.url + callback, { cookie, host: 'evil.example', 'x-forwarded-host': 'evil.example' });
+    const response = await get(web.url + callback, {
+      cookie,
+      host: 'evil.example',
+      'x-forwarded-host': 'evil.example',
+    });
     const body = await response.text();
     expect(response.status).toBe(200);
     expect(body).toContain('clients/c/connections/u');
@@ -196,13 +243,17 @@ describe('the way back', () => {
     expect(cookie.split('; ')).toHaveLength(2);
   });
 
-  it.each(['', 'x', '=;=;;', `__Host-token-broker=${'x'.repeat(5_000)}`, '__Host-token-broker=%00', `token-broker=${COOKIE}`])(
-    'a cookie like %j is none',
-    async (cookie) => {
-      await get(web.url + callback, { cookie });
-      expect(web.fake.asked[0]?.[1]).toBeUndefined();
-    },
-  );
+  it.each([
+    '',
+    'x',
+    '=;=;;',
+    `__Host-token-broker=${'x'.repeat(5_000)}`,
+    '__Host-token-broker=%00',
+    `token-broker=${COOKIE}`,
+  ])('a cookie like %j is none', async (cookie) => {
+    await get(web.url + callback, { cookie });
+    expect(web.fake.asked[0]?.[1]).toBeUndefined();
+  });
 
   it.each([
     ['no answer', '/callback'],
@@ -233,7 +284,7 @@ describe('failures', () => {
     ['a conflict', BrokerError.of('STATE_CONFLICT', 'Meanwhile.'), 409],
     ['a server that is down', BrokerError.of('AUTHORIZATION_SERVER_DOWN', 'It is down.'), 503],
   ])('%s becomes a page with the message', async (_what, failure, status) => {
-    web.fake.failure = failure;
+    web.fake.failure = failure as Error;
     const response = await get(`${web.url}/connect/t`);
     expect(response.status).toBe(status);
     expect(await response.text()).toContain((failure as Error).message);

@@ -13,7 +13,7 @@ import { createGrpcServer } from '#libs/grpc';
 import type { Metrics } from '#libs/observability';
 import { FleetClock } from '#libs/postgres';
 import { WebModule } from '#libs/web';
-import type { BrokerConfig } from '../config.js';
+import type { BrokerConfig } from '../broker-config.js';
 import { GrpcCertificates } from '../grpc-certificates.js';
 import { Lifecycle } from '../lifecycle.js';
 import { CertificateWatch } from '../certificate-watch.js';

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { EventSink, Sealer } from '#libs/core';
 import type { Metrics } from '#libs/observability';
 import type { Database } from '#libs/postgres';
-import type { BrokerConfig } from '../config.js';
+import type { BrokerConfig } from '../broker-config.js';
 
 /** What is there before the first module is made: it is checked first, so that a bad start damages nothing. */
 export interface Foundation {

@@ -11,17 +11,21 @@ import {
   PostgresTokenStore,
   type Database,
 } from '#libs/postgres';
-import type { BrokerConfig } from '../config.js';
+import type { BrokerConfig } from '../broker-config.js';
 import { CONFIG, DATABASE, EVENTS, LOGGER, METRICS, RANDOM, SEALER, type Foundation } from './foundation.js';
 
 const stores: Provider[] = [
-  ...[PostgresAccessStore, PostgresClientStore, PostgresConnectionStore, PostgresDirectoryStore, PostgresTokenStore].map(
-    (Store) => ({
-      provide: Store,
-      useFactory: (database: Database) => new Store(database.main),
-      inject: [DATABASE],
-    }),
-  ),
+  ...[
+    PostgresAccessStore,
+    PostgresClientStore,
+    PostgresConnectionStore,
+    PostgresDirectoryStore,
+    PostgresTokenStore,
+  ].map((Store) => ({
+    provide: Store,
+    useFactory: (database: Database) => new Store(database.main),
+    inject: [DATABASE],
+  })),
   {
     provide: PostgresRotationStore,
     useFactory: (database: Database, clock: FleetClock) =>

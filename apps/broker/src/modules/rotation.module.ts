@@ -14,7 +14,7 @@ import {
 } from '#libs/core';
 import { createOAuth, type OAuth } from '#libs/oauth';
 import { ChangeFeed, FleetClock, PostgresRotationStore } from '#libs/postgres';
-import type { BrokerConfig } from '../config.js';
+import type { BrokerConfig } from '../broker-config.js';
 import { Schedule } from '../schedule.js';
 import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER } from './foundation.js';
 
@@ -48,17 +48,18 @@ const rotation: Provider[] = [
       pending: PendingSaves,
       clock: FleetClock,
       random: () => number,
-    ) => new Spender({ store, clients, endpoint: oauth.tokenEndpoint, sealer, pending, clock, timings: config, random }),
-    inject: [
-      CONFIG,
-      PostgresRotationStore,
-      Directory,
-      OAUTH,
-      SEALER,
-      PendingSaves,
-      FleetClock,
-      RANDOM,
-    ],
+    ) =>
+      new Spender({
+        store,
+        clients,
+        endpoint: oauth.tokenEndpoint,
+        sealer,
+        pending,
+        clock,
+        timings: config,
+        random,
+      }),
+    inject: [CONFIG, PostgresRotationStore, Directory, OAUTH, SEALER, PendingSaves, FleetClock, RANDOM],
   },
   {
     provide: Rotator,

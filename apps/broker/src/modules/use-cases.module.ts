@@ -20,7 +20,7 @@ import {
   PostgresConnectionStore,
   PostgresTokenStore,
 } from '#libs/postgres';
-import type { BrokerConfig } from '../config.js';
+import type { BrokerConfig } from '../broker-config.js';
 import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER } from './foundation.js';
 
 const useCases: Provider[] = [

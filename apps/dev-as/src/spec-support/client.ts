@@ -14,7 +14,12 @@ export const SECRETS = { web: secret(), post: secret(), batch: secret() };
 
 /** The four kinds of clients. */
 export const CLIENTS: ClientRegistration[] = [
-  { client_id: 'indicium-web', client_name: 'Invoice Sync', client_secret: SECRETS.web, redirect_uris: [REDIRECT_URI] },
+  {
+    client_id: 'indicium-web',
+    client_name: 'Invoice Sync',
+    client_secret: SECRETS.web,
+    redirect_uris: [REDIRECT_URI],
+  },
   {
     client_id: 'indicium-post',
     client_secret: SECRETS.post,
@@ -82,7 +87,8 @@ export async function tokenRequest(
   const body = new URLSearchParams(params);
   const headers: Record<string, string> = {};
   if (client?.token_endpoint_auth_method === undefined) {
-    headers['authorization'] = `Basic ${Buffer.from(`${clientId}:${client?.client_secret}`).toString('base64')}`;
+    headers['authorization'] =
+      `Basic ${Buffer.from(`${clientId}:${client?.client_secret}`).toString('base64')}`;
   } else {
     body.set('client_id', clientId);
     if (client.client_secret !== undefined) body.set('client_secret', client.client_secret);
@@ -117,7 +123,11 @@ export function refresh(
   params: Record<string, string> = {},
   clientId = 'indicium-web',
 ): Promise<TokenAnswer> {
-  return tokenRequest(server, clientId, { grant_type: 'refresh_token', refresh_token: refreshToken, ...params });
+  return tokenRequest(server, clientId, {
+    grant_type: 'refresh_token',
+    refresh_token: refreshToken,
+    ...params,
+  });
 }
 
 /** The claims of a JWT, unverified. */

@@ -35,7 +35,10 @@ export class AccessAdministration {
     requireRole(caller, 'ADMIN');
     checkSegment(id, "a workload's id");
     if (id === 'administrator') {
-      throw BrokerError.of('INVALID_REQUEST', '"administrator" is the one that the configuration names; choose another id.');
+      throw BrokerError.of(
+        'INVALID_REQUEST',
+        '"administrator" is the one that the configuration names; choose another id.',
+      );
     }
     const odd = fields.identities.filter((identity) => identity.length > 300 || !IDENTITY.test(identity));
     if (fields.identities.length === 0 || odd.length > 0) {

@@ -165,9 +165,7 @@ export class ConnectionAdministration {
       const { change } = outcome;
       const { lastError } = change;
       const next = change.kind === 'released' ? change.notBefore : change.probeAt;
-      throw new BrokerError(
-        serverDown(lastError.code, lastError.description, next - this.parts.clock.now()),
-      );
+      throw new BrokerError(serverDown(lastError.code, lastError.description, next - this.parts.clock.now()));
     }
     const after = await this.existing(name);
     const refusal = refusalForState(after);
@@ -249,7 +247,10 @@ export class ConnectionAdministration {
   private async clientOf(clientId: string): Promise<OAuthClient> {
     const client = await this.parts.clients.client(clientId);
     if (!client) {
-      throw BrokerError.of('NOT_FOUND', `clients/${clientId} does not exist. Register the OAuth client first.`);
+      throw BrokerError.of(
+        'NOT_FOUND',
+        `clients/${clientId} does not exist. Register the OAuth client first.`,
+      );
     }
     return client;
   }

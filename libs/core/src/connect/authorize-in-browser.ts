@@ -232,7 +232,10 @@ export class BrowserAuthorization {
     const opened = await this.parts.links.open(ticket);
     const connection = await this.parts.connections.findConnection(opened.connection);
     if (!connection || connection.authorizationEpoch !== opened.authorizationEpoch) {
-      throw BrokerError.of('INVALID_REQUEST', 'This link has been used. Ask for a new one if you need to connect again.');
+      throw BrokerError.of(
+        'INVALID_REQUEST',
+        'This link has been used. Ask for a new one if you need to connect again.',
+      );
     }
     const client = await this.clientOf(connection);
     const { loginHint } = opened;
@@ -246,7 +249,8 @@ export class BrowserAuthorization {
 
   private async clientOf(connection: Connection): Promise<OAuthClient> {
     const client = await this.parts.clients.client(connection.clientId);
-    if (!client) throw BrokerError.of('NOT_FOUND', `clients/${connection.clientId} is not registered any more.`);
+    if (!client)
+      throw BrokerError.of('NOT_FOUND', `clients/${connection.clientId} is not registered any more.`);
     return client;
   }
 

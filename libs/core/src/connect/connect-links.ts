@@ -60,7 +60,10 @@ export class ConnectLinks implements ReconnectLinks {
   async open(ticket: string): Promise<ConnectTicket> {
     const opened = await this.tryOpen(ticket);
     if (opened === undefined) {
-      throw BrokerError.of('INVALID_REQUEST', 'This link is not complete or not from here. Ask for a new one.');
+      throw BrokerError.of(
+        'INVALID_REQUEST',
+        'This link is not complete or not from here. Ask for a new one.',
+      );
     }
     if (opened.expiresAt <= this.clock.now()) {
       throw BrokerError.of('INVALID_REQUEST', 'This link is too old. Ask for a new one.');

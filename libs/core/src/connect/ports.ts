@@ -1,9 +1,4 @@
-import type {
-  Connection,
-  GrantType,
-  StoredAccessToken,
-  SubjectKind,
-} from '../connection/connection.js';
+import type { Connection, GrantType, StoredAccessToken, SubjectKind } from '../connection/connection.js';
 import type { ConnectionEvent, ConnectionState } from '../connection/state.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
 import type { ConnectionName } from '../resource-names.js';
@@ -82,7 +77,9 @@ export interface AuthorizationRequest {
 export interface AuthorizationRequestStore {
   addRequest(request: AuthorizationRequest): Promise<void>;
   /** Takes it out, once: a second call with the same hash finds nothing. Expired ones are not found. */
-  takeRequest(stateHash: string): Promise<{ request: AuthorizationRequest; connection: Connection } | undefined>;
+  takeRequest(
+    stateHash: string,
+  ): Promise<{ request: AuthorizationRequest; connection: Connection } | undefined>;
 }
 
 /** What the authorization server granted for a code. */

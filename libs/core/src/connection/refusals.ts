@@ -15,7 +15,10 @@ export function refusalForState(connection: Connection): Refusal | undefined {
         message: `${name} has been paused by an operator, who can resume it.`,
       };
     case 'REVOKED':
-      return { reason: 'CONNECTION_REVOKED', message: `${name} has been revoked. It can be authorized anew.` };
+      return {
+        reason: 'CONNECTION_REVOKED',
+        message: `${name} has been revoked. It can be authorized anew.`,
+      };
     case 'REAUTHORIZATION_REQUIRED': {
       const cause = connection.lastError;
       return {

@@ -39,7 +39,10 @@ export function variantOf(scopes: readonly string[], resource: string, granted: 
   const all = wanted.length === 0 || new Set(granted).size === wanted.length;
   if (all && resource === '') return DEFAULT_VARIANT;
   const effective = all ? [] : wanted;
-  const key = createHash('sha256').update(`${effective.join(' ')}\n${resource}`).digest('base64url').slice(0, 22);
+  const key = createHash('sha256')
+    .update(`${effective.join(' ')}\n${resource}`)
+    .digest('base64url')
+    .slice(0, 22);
   return { scopes: effective, resource, key };
 }
 
@@ -59,6 +62,9 @@ export function checkScopes(scopes: readonly string[]): void {
 function checkResource(resource: string): void {
   if (resource === '') return;
   if (resource.length > 2000 || !URL.canParse(resource) || resource.includes('#')) {
-    throw BrokerError.of('INVALID_REQUEST', 'A resource is an absolute URI without a fragment (RFC 8707 section 2).');
+    throw BrokerError.of(
+      'INVALID_REQUEST',
+      'A resource is an absolute URI without a fragment (RFC 8707 section 2).',
+    );
   }
 }

@@ -132,7 +132,7 @@ export class AccessTokenHandOut {
   private async waitForFlight(caller: Workload, request: AccessTokenRequest): Promise<AccessTokenAnswer> {
     const { clock } = this.parts;
     const key = JSON.stringify([connectionName(request.connection), request.scopes, request.resource]);
-    for (let joined = true; joined; ) {
+    for (let joined = true; joined;) {
       let flight = this.flights.get(key);
       joined = flight !== undefined;
       if (!flight) {
@@ -186,7 +186,10 @@ export class AccessTokenHandOut {
     return this.fromMemory(request);
   }
 
-  private async afterRotation(outcome: SpendOutcome, request: AccessTokenRequest): Promise<AccessTokenAnswer> {
+  private async afterRotation(
+    outcome: SpendOutcome,
+    request: AccessTokenRequest,
+  ): Promise<AccessTokenAnswer> {
     const { connection } = outcome;
     switch (outcome.kind) {
       case 'rotated': {
@@ -220,7 +223,9 @@ export class AccessTokenHandOut {
   private async withLink(refusal: Refusal, connection: Connection): Promise<Refusal> {
     if (refusal.reason !== 'REAUTHORIZATION_REQUIRED') return refusal;
     const uri = await this.parts.links.reconnectUri(connection);
-    return uri === undefined ? refusal : { ...refusal, metadata: { ...refusal.metadata, reconnect_uri: uri } };
+    return uri === undefined
+      ? refusal
+      : { ...refusal, metadata: { ...refusal.metadata, reconnect_uri: uri } };
   }
 
   /**

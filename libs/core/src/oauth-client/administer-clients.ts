@@ -149,11 +149,14 @@ export class ClientAdministration {
       }
     };
     collect(() => this.rules.checkUrl(fields.issuer, 'issuer'));
-    for (const [field, url] of Object.entries(fields.endpoints ?? {})) {
+    for (const [field, url] of Object.entries<string | undefined>({ ...fields.endpoints })) {
       if (url !== undefined) collect(() => this.rules.checkUrl(url, field));
     }
     collect(() => checkScopes(fields.scopes));
-    check(/^[\x20-\x7e]{1,255}$/.test(fields.clientId), 'client_id is missing, or has characters that no client_id has (RFC 6749 appendix A.1).');
+    check(
+      /^[\x20-\x7e]{1,255}$/.test(fields.clientId),
+      'client_id is missing, or has characters that no client_id has (RFC 6749 appendix A.1).',
+    );
     check(authMethod === 'none' || hasSecret, `auth_method ${authMethod} needs a client_secret.`);
     check(
       authMethod !== 'none' || fields.clientSecret === undefined,

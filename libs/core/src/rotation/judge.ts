@@ -3,7 +3,9 @@ import { probeAt, retryAt } from './policy.js';
 import type { FailureChange, Interpretation, SendResult } from './ports.js';
 
 /** How an exchange ended, with no token in it. */
-export type Failure = Exclude<Interpretation, { kind: 'granted' }> | Exclude<SendResult, { kind: 'answered' }>;
+export type Failure =
+  | Exclude<Interpretation, { kind: 'granted' }>
+  | Exclude<SendResult, { kind: 'answered' }>;
 
 /**
  * What a failed exchange does to its connection. This is where "transient is not final" (promise P7) and
@@ -62,11 +64,19 @@ function probeFailed(error: LastError): LastError {
 /**
  * What happens to an attempt whose replica is gone: whether its token was sent is not known any more.
  */
-export function changeAfterDisappearance(connection: Connection, now: number, random: () => number): FailureChange {
+export function changeAfterDisappearance(
+  connection: Connection,
+  now: number,
+  random: () => number,
+): FailureChange {
   const replica = connection.attempt?.replica ?? 'unknown';
   return changeAfterFailure(
     connection,
-    { kind: 'unanswered', code: 'replica_gone', description: `Replica ${replica} disappeared during a rotation.` },
+    {
+      kind: 'unanswered',
+      code: 'replica_gone',
+      description: `Replica ${replica} disappeared during a rotation.`,
+    },
     now,
     random,
   );

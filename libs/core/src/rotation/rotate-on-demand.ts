@@ -63,7 +63,8 @@ export class DemandRotations {
         return {
           refusal: {
             reason: 'WAIT_EXPIRED',
-            message: 'The deadline passed while another rotation of this connection was under way. Try again.',
+            message:
+              'The deadline passed while another rotation of this connection was under way. Try again.',
             retryAfterMs: 1_000,
           },
         };

@@ -125,10 +125,12 @@ export class Spender {
   ): Promise<{ client: OAuthClient; exchange: TokenExchange } | { failure: Failure }> {
     const { clients, endpoint, sealer } = this.parts;
     const client = await clients.client(connection.clientId);
-    if (client === undefined) return notSent('client_unknown', 'The OAuth client is not registered any more.');
+    if (client === undefined)
+      return notSent('client_unknown', 'The OAuth client is not registered any more.');
     try {
       const secret =
-        client.clientSecret && (await sealer.open(client.clientSecret, sealingContext.clientSecret(client.uid)));
+        client.clientSecret &&
+        (await sealer.open(client.clientSecret, sealingContext.clientSecret(client.uid)));
       const exchange = await endpoint.prepare(client, secret);
       if ('notReady' in exchange) return notSent(exchange.notReady, exchange.description);
       return { client, exchange };
@@ -222,7 +224,9 @@ export class Spender {
     const { clock, random } = this.parts;
     const change = changeAfterFailure(connection, failure, clock.now(), random);
     const saved = await this.save(claim, saver, change);
-    return saved === 'superseded' ? { kind: 'superseded', connection } : { kind: change.kind, connection, change };
+    return saved === 'superseded'
+      ? { kind: 'superseded', connection }
+      : { kind: change.kind, connection, change };
   }
 
   /**

@@ -68,9 +68,10 @@ export function toOAuthClient(row: OAuthClientRow): OAuthClient {
   };
 }
 
-function toColumns(
-  client: ClientRow,
-): Omit<OAuthClientRow, 'endpoints' | 'revision' | 'created_at' | 'updated_at'> & {
+function toColumns(client: ClientRow): Omit<
+  OAuthClientRow,
+  'endpoints' | 'revision' | 'created_at' | 'updated_at'
+> & {
   endpoints: NonNullable<OAuthClientRow['endpoints']> | null;
 } {
   return {

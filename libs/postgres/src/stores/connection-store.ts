@@ -191,10 +191,9 @@ export class PostgresConnectionStore implements ConnectionStore, AuthorizationRe
         [stateHash],
       )) as [AuthorizationRequestRow[], number];
       if (!row) return undefined;
-      const [connection] = (await this.source.query(
-        'SELECT * FROM token_broker.connection WHERE uid = $1',
-        [row.connection_uid],
-      )) as ConnectionRow[];
+      const [connection] = (await this.source.query('SELECT * FROM token_broker.connection WHERE uid = $1', [
+        row.connection_uid,
+      ])) as ConnectionRow[];
       if (!connection) return undefined;
       const request: AuthorizationRequest = {
         stateHash: row.state_hash,

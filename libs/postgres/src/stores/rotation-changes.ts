@@ -1,4 +1,4 @@
-import type { FailureChange, RotationSave } from '#libs/core';
+import type { ConnectionEvent, FailureChange, RotationSave } from '#libs/core';
 import { nextStateSql } from '../state-sql.js';
 
 /** One statement with its parameters. */
@@ -12,7 +12,8 @@ export interface Statement {
  * still bring its answer, as long as nothing has been done about the doubt since.
  */
 const GUARD = `c.uid = $1 AND c.generation = $2
-  AND (c.attempt_id = $3 OR (c.attempt_id IS NULL AND c.state = 'IN_DOUBT' AND c.last_attempt_id = $3))`;
+  AND (c.attempt_id = $3 OR (c.attempt_id IS NULL AND c.last_attempt_id = $3
+    AND 'IN_DOUBT' IN (c.state, c.state_before_pause)))`;
 
 const ATTEMPT_ENDS = `attempt_id = NULL, attempt_generation = NULL, attempt_replica = NULL,
   attempt_started_at = NULL, attempt_deadline_at = NULL, last_attempt_id = $3,
@@ -20,12 +21,15 @@ const ATTEMPT_ENDS = `attempt_id = NULL, attempt_generation = NULL, attempt_repl
 
 const LAST_ERROR = `last_error_code = $4, last_error_description = $5, last_error_at = $6`;
 
+/** The state after an event; what happens while a connection is paused happens to the state it resumes to. */
+function moved(event: ConnectionEvent): string {
+  return `state = ${nextStateSql(event)}, state_before_pause = ${nextStateSql(event, 'state_before_pause')}`;
+}
+
 /** The minimal transaction of step 7: one statement, which returns a row only where the guard held. */
 export function saveStatement(save: RotationSave): Statement {
   const guard = [save.uid, save.generation, save.attemptId];
-  return save.change.kind === 'rotated'
-    ? rotated(guard, save.change)
-    : failed(guard, save.change);
+  return save.change.kind === 'rotated' ? rotated(guard, save.change) : failed(guard, save.change);
 }
 
 function rotated(
@@ -40,8 +44,7 @@ function rotated(
         UPDATE token_broker.connection c SET
           generation = CASE WHEN grant_type = 'client_credentials' THEN generation ELSE $4::bigint END,
           sealed_refresh_token = coalesce($5::text, sealed_refresh_token),
-          state = ${nextStateSql('rotated')},
-          state_before_pause = ${nextStateSql('rotated', 'state_before_pause')},
+          ${moved('rotated')},
           scopes = coalesce($6::text[], scopes),
           due_at = coalesce($7::timestamptz, due_at), planned_at = coalesce($7::timestamptz, planned_at),
           not_before = NULL, failure_count = 0,
@@ -96,14 +99,14 @@ function failed(guard: readonly unknown[], change: FailureChange): Statement {
     case 'denied':
       return {
         sql: update(
-          `state = ${nextStateSql('denied')}, failure_count = failure_count + 1, due_at = NULL, planned_at = NULL`,
+          `${moved('denied')}, failure_count = failure_count + 1, due_at = NULL, planned_at = NULL`,
         ),
         parameters,
       };
     case 'doubted':
       return {
         sql: update(
-          `state = ${nextStateSql('doubted')}, failure_count = failure_count + 1, due_at = $7, not_before = NULL`,
+          `${moved('doubted')}, failure_count = failure_count + 1, due_at = $7, not_before = NULL`,
         ),
         parameters: [...parameters, toDate(change.probeAt)],
       };

@@ -36,9 +36,14 @@ export const HOLD = `
     AND attempt_deadline_at > clock_timestamp()
   FOR UPDATE`;
 
-/** Whether an earlier try of the same save was committed although its answer never came. */
+/**
+ * Whether an earlier try of the same save was committed although its answer never came. A rotation counts as
+ * committed only with the generation it brought: its attempt may also have been ended by a take-over.
+ */
 export const ALREADY_SAVED = `
-  SELECT 1 FROM token_broker.connection WHERE uid = $1 AND last_attempt_id = $2 AND attempt_id IS NULL`;
+  SELECT 1 FROM token_broker.connection
+  WHERE uid = $1 AND last_attempt_id = $2 AND attempt_id IS NULL
+    AND ($3::bigint IS NULL OR grant_type = 'client_credentials' OR generation = $3::bigint)`;
 
 /** Attempts past their deadline whose lock can be had: whoever made them is gone. */
 export const OVERDUE_ATTEMPTS = `

@@ -58,7 +58,8 @@ export class PostgresRotationStore implements RotationStore {
   async save(save: RotationSave): Promise<SaveResult> {
     return translated(async () => {
       if (await run(this.main, save)) return 'saved';
-      const [saved] = (await this.main.query(ALREADY_SAVED, [save.uid, save.attemptId])) as unknown[];
+      const generation = save.change.kind === 'rotated' ? save.change.generation : null;
+      const [saved] = (await this.main.query(ALREADY_SAVED, [save.uid, save.attemptId, generation])) as unknown[];
       return saved === undefined ? 'superseded' : 'saved';
     });
   }

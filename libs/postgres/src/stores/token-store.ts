@@ -27,9 +27,7 @@ export class PostgresTokenStore implements TokenStore {
   }
 
   private async select(where: string, parameters: unknown[]): Promise<ConnectionWithTokens[]> {
-    const rows = await translated(() =>
-      this.source.query<Row[]>(`${SELECT} WHERE ${where}`, parameters),
-    );
+    const rows = await translated(() => this.source.query<Row[]>(`${SELECT} WHERE ${where}`, parameters));
     return rows.map((row) => ({
       connection: toConnection(row),
       tokens: row.tokens.map(toStoredAccessToken),

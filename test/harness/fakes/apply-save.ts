@@ -1,0 +1,76 @@
+import {
+  nextState,
+  type Connection,
+  type ConnectionEvent,
+  type ConnectionState,
+  type RotationSave,
+} from '#libs/core';
+import type { FakeDatabase, FakeRow } from './fake-database.js';
+
+/** A connection under change. */
+export type Draft = { -readonly [K in keyof Connection]: Connection[K] };
+
+/** Carries out a guarded save as the database does; answers whether the guard held. */
+export function applySave(database: FakeDatabase, row: FakeRow, save: RotationSave): boolean {
+  if (!guardHolds(row, save)) return false;
+  const { change } = save;
+  const draft: Draft = { ...row.connection };
+  if (change.kind === 'rotated') {
+    move(draft, 'rotated');
+    if (draft.grantType !== 'client_credentials') draft.generation = change.generation;
+    if (change.refreshToken) draft.refreshToken = change.refreshToken;
+    if (change.scopes) draft.scopes = change.scopes;
+    if (change.dueAt !== undefined) draft.dueAt = change.dueAt;
+    if (change.accessToken.variantKey === '') draft.expiresAt = change.accessToken.expiresAt;
+    draft.tokenTtlMs = change.tokenTtlMs;
+    draft.lastRotatedAt = database.clock.now();
+    draft.failureCount = 0;
+    delete draft.notBefore;
+    delete draft.lastError;
+    row.tokens.set(change.accessToken.variantKey, change.accessToken);
+  } else {
+    draft.lastError = change.lastError;
+    applyFailure(draft, change);
+  }
+  delete draft.attempt;
+  draft.revision += 1;
+  draft.updatedAt = database.clock.now();
+  row.connection = draft;
+  row.lastAttemptId = save.attemptId;
+  return true;
+}
+
+function applyFailure(draft: Draft, change: Exclude<RotationSave['change'], { kind: 'rotated' }>): void {
+  switch (change.kind) {
+    case 'released':
+      draft.failureCount = change.failureCount;
+      draft.notBefore = change.notBefore;
+      draft.dueAt = change.notBefore;
+      return;
+    case 'denied':
+      move(draft, 'denied');
+      draft.failureCount += 1;
+      delete draft.dueAt;
+      return;
+    case 'doubted':
+      move(draft, 'doubted');
+      draft.failureCount += 1;
+      draft.dueAt = change.probeAt;
+      delete draft.notBefore;
+  }
+}
+
+/** The guard of every save: this generation and this attempt, or a doubt that nothing was done about. */
+function guardHolds({ connection, lastAttemptId }: FakeRow, save: RotationSave): boolean {
+  if (connection.generation !== save.generation) return false;
+  if (connection.attempt) return connection.attempt.id === save.attemptId;
+  const inDoubt = connection.state === 'IN_DOUBT' || connection.stateBeforePause === 'IN_DOUBT';
+  return inDoubt && lastAttemptId === save.attemptId;
+}
+
+/** What happens while a connection is paused happens to the state it will resume to. */
+function move(draft: Draft, event: ConnectionEvent): void {
+  const after = (state: ConnectionState): ConnectionState => nextState(state, event) ?? state;
+  draft.state = after(draft.state);
+  if (draft.stateBeforePause) draft.stateBeforePause = after(draft.stateBeforePause);
+}

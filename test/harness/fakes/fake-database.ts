@@ -1,0 +1,116 @@
+import { StoreUnavailableError, type Clock, type Connection, type StoredAccessToken } from '#libs/core';
+import { RowLock } from './row-lock.js';
+
+/** A connection's row with its access tokens. */
+export interface FakeRow {
+  connection: Connection;
+  /** By variant key. */
+  readonly tokens: Map<string, StoredAccessToken>;
+  /** The attempt that was last ended, by whom ever. */
+  lastAttemptId: string | undefined;
+  readonly lock: RowLock;
+}
+
+/** What can happen to one operation. */
+export type Trouble =
+  /** The database is away before the operation begins. */
+  | 'away'
+  /** The operation takes effect, and the database goes away before it can say so. */
+  | 'answer lost'
+  /** A fault of our own. */
+  | 'fault';
+
+/** The operations of the fakes, for scripts. */
+export type Operation =
+  | 'claimDue'
+  | 'claimOne'
+  | 'hold'
+  | 'heldSave'
+  | 'save'
+  | 'takeOver'
+  | 'find'
+  | 'findByName'
+  | 'findByUids'
+  | 'administer';
+
+/**
+ * What the fake stores have in common: rows in memory, and trouble on demand. Between two `await`s nothing
+ * else happens in this process, so that a synchronous piece of code is a transaction.
+ */
+export class FakeDatabase {
+  readonly rows = new Map<string, FakeRow>();
+  /** How often each operation was begun. */
+  readonly calls = new Map<Operation, number>();
+  /** Waited for at the beginning of each operation: tests reorder what happens with it. */
+  pace: (operation: Operation) => Promise<void> = () => Promise.resolve();
+  private readonly script = new Map<Operation, Trouble[]>();
+  private away = false;
+  private epoch = 0;
+
+  constructor(readonly clock: Pick<Clock, 'now'>) {}
+
+  /** Plans what happens to the next calls of an operation, one after the other. */
+  plan(operation: Operation, ...troubles: Trouble[]): void {
+    this.script.set(operation, [...(this.script.get(operation) ?? []), ...troubles]);
+  }
+
+  /** From now on the database is away; row locks end with the sessions that held them. */
+  goAway(): void {
+    this.away = true;
+    this.cutSessions();
+  }
+
+  /** The database is back. */
+  comeBack(): void {
+    this.away = false;
+  }
+
+  /** Ends all sessions: open transactions are rolled back, and their locks are free. */
+  cutSessions(): void {
+    this.epoch += 1;
+    for (const row of this.rows.values()) row.lock.free();
+  }
+
+  /** Names the present sessions; another value after {@link FakeDatabase.cutSessions}. */
+  get session(): number {
+    return this.epoch;
+  }
+
+  /** Adds a row. */
+  add(connection: Connection, tokens: readonly StoredAccessToken[] = []): FakeRow {
+    const row: FakeRow = {
+      connection,
+      tokens: new Map(tokens.map((token) => [token.variantKey, token])),
+      lastAttemptId: undefined,
+      lock: new RowLock(),
+    };
+    this.rows.set(connection.uid, row);
+    return row;
+  }
+
+  /** The row as it stands. */
+  row(uid: string): FakeRow {
+    const row = this.rows.get(uid);
+    if (!row) throw new Error(`no row ${uid}`);
+    return row;
+  }
+
+  /** Changes a row as an administrator's statement would. */
+  patch(uid: string, change: Partial<Connection>): void {
+    const row = this.row(uid);
+    row.connection = { ...row.connection, ...change, revision: row.connection.revision + 1 };
+  }
+
+  /** Carries out one operation, with the trouble that is planned for it. */
+  async run<T>(operation: Operation, work: () => T | Promise<T>): Promise<T> {
+    this.calls.set(operation, (this.calls.get(operation) ?? 0) + 1);
+    await this.pace(operation);
+    const trouble = this.script.get(operation)?.shift();
+    if (trouble === 'fault') throw new TypeError(`scripted fault in ${operation}`);
+    if (this.away || trouble === 'away')
+      throw new StoreUnavailableError(`scripted: away during ${operation}`);
+    const result = await work();
+    if (trouble === 'answer lost') throw new StoreUnavailableError(`scripted: answer of ${operation} lost`);
+    return result;
+  }
+}

@@ -1,0 +1,134 @@
+import {
+  AccessPolicy,
+  AccessTokenHandOut,
+  ConnectLinks,
+  DemandRotations,
+  DueRotations,
+  HeldTokens,
+  PendingSaves,
+  Rotator,
+  Spender,
+  type ChangeHints,
+  type Claim,
+  type ClaimRequest,
+  type RotationSave,
+  type SpendOutcome,
+  type Variant,
+} from '#libs/core';
+import { FakeRotationStore } from './fake-rotation-store.js';
+import { FakeTokenEndpoint } from './fake-token-endpoint.js';
+import { FakeTokenStore } from './fake-token-store.js';
+import type { FakeWorld } from './fake-world.js';
+
+/** Wakes whoever waits for news, when a test says so. */
+export class FakeHints implements ChangeHints {
+  private readonly waiting = new Set<() => void>();
+
+  changed(_uid: string, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.waiting.delete(wake);
+        resolve();
+      };
+      this.waiting.add(wake);
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  /** How many wait now. */
+  get size(): number {
+    return this.waiting.size;
+  }
+
+  /** Wakes all of them. */
+  wakeAll(): void {
+    for (const wake of this.waiting) wake();
+  }
+}
+
+/** The real parts of one replica, on fakes. */
+export class FakeReplica {
+  readonly store: FakeRotationStore;
+  readonly tokens: FakeTokenStore;
+  readonly endpoint: FakeTokenEndpoint;
+  /** What became of saves that had to wait. */
+  readonly settled: Array<{ readonly save: RotationSave; readonly result: string }> = [];
+  readonly pending: PendingSaves;
+  readonly spender: Spender;
+  readonly held: HeldTokens;
+  readonly rotator: Rotator;
+  readonly hints = new FakeHints();
+  readonly demand: DemandRotations;
+  readonly links: ConnectLinks;
+  readonly handOut: AccessTokenHandOut;
+  /** Who may what here. */
+  policy = AccessPolicy.DENY_ALL;
+
+  constructor(
+    readonly world: FakeWorld,
+    readonly name: string,
+    heldCapacity = 1_000,
+  ) {
+    const { clock, database, events, sealer, timings } = world;
+    const random = (): number => 0.5;
+    this.store = new FakeRotationStore(database, clock);
+    this.tokens = new FakeTokenStore(database);
+    this.endpoint = new FakeTokenEndpoint(world.server, clock);
+    this.pending = new PendingSaves(this.store, (save, result) =>
+      this.settled.push({ save, result: result instanceof Error ? result.name : result }),
+    );
+    this.spender = new Spender({
+      store: this.store,
+      clients: { client: async (id) => world.clients.get(id) },
+      endpoint: this.endpoint,
+      sealer,
+      pending: this.pending,
+      clock,
+      timings,
+      random,
+    });
+    this.held = new HeldTokens(this.tokens, sealer, events, heldCapacity);
+    this.rotator = new Rotator(this.spender, this.held, events, clock);
+    this.demand = new DemandRotations(this.store, this.rotator, this.hints, clock, this.claimRequest);
+    this.links = new ConnectLinks(sealer, clock, 'https://broker.example', 3_600_000);
+    this.handOut = new AccessTokenHandOut({
+      policy: () => this.policy,
+      held: this.held,
+      store: this.tokens,
+      demand: this.demand,
+      links: this.links,
+      events,
+      clock,
+    });
+  }
+
+  get claimRequest(): ClaimRequest {
+    return { replica: this.name, attemptDeadlineMs: this.world.timings.attemptDeadlineMs };
+  }
+
+  /** A scheduler with room for this many rotations. */
+  due(maxConcurrent = 10): DueRotations {
+    const { clock, events } = this.world;
+    return new DueRotations(
+      this.store,
+      this.rotator,
+      events,
+      clock,
+      this.claimRequest,
+      { maxConcurrent },
+      () => 0.5,
+    );
+  }
+
+  /** Claims one connection; fails the test where it cannot be claimed. */
+  async claim(uid = 'uid-1'): Promise<Claim> {
+    const claim = await this.store.claimOne(uid, this.claimRequest);
+    if (!claim) throw new Error(`${uid} could not be claimed`);
+    return claim;
+  }
+
+  /** Claims and spends, as a rotation does. */
+  async rotate(uid = 'uid-1', variant?: Variant): Promise<SpendOutcome> {
+    return this.spender.spend(await this.claim(uid), variant);
+  }
+}

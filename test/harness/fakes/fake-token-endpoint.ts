@@ -1,0 +1,99 @@
+import {
+  Secret,
+  type Clock,
+  type Interpretation,
+  type OAuthClient,
+  type RawAnswer,
+  type SendResult,
+  type TokenEndpoint,
+  type TokenExchange,
+  type TokenRequest,
+} from '#libs/core';
+import type { FakeAuthorizationServer, ServerStep } from './fake-authorization-server.js';
+
+const INVALID_GRANT: Interpretation = { kind: 'final', code: 'invalid_grant', description: 'scripted' };
+const INTERNAL_ERROR: Interpretation = { kind: 'doubtful', code: 'http_500', description: 'scripted' };
+
+/** The way to a {@link FakeAuthorizationServer}, with a script for what happens to each request. */
+export class FakeTokenEndpoint implements TokenEndpoint {
+  /** What was asked for, in order. */
+  readonly requests: TokenRequest[] = [];
+  /** The secrets that exchanges were prepared with, in order. */
+  readonly secrets: Array<Secret | undefined> = [];
+  /** Waited for on the way to the server and on the way back: tests reorder what happens with it. */
+  pace: (point: 'to the server' | 'from the server') => Promise<void> = () => Promise.resolve();
+  /** What an access token is granted with. */
+  grants: { expiresInMs?: number; scopes?: readonly string[] } = { expiresInMs: 3_600_000 };
+  /** `Retry-After` of refusals. */
+  retryAfterMs: number | undefined;
+  /** Present: no exchange can be made ready. */
+  notReady: { readonly notReady: string; readonly description: string } | undefined;
+  private readonly steps: ServerStep[] = [];
+  private readonly meanings = new WeakMap<RawAnswer, Interpretation>();
+
+  constructor(
+    readonly server: FakeAuthorizationServer,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Plans the next requests, one after the other; those that are not planned are granted. */
+  plan(...steps: ServerStep[]): void {
+    this.steps.push(...steps);
+  }
+
+  async prepare(
+    _client: OAuthClient,
+    clientSecret: Secret | undefined,
+  ): Promise<TokenExchange | { notReady: string; description: string }> {
+    this.secrets.push(clientSecret);
+    if (this.notReady) return this.notReady;
+    return {
+      send: (request, limits) => this.send(request, limits.sendBy),
+      interpret: (answer) => {
+        const meaning = this.meanings.get(answer);
+        if (!meaning) throw new Error('an answer from elsewhere');
+        return meaning;
+      },
+    };
+  }
+
+  private async send(request: TokenRequest, sendBy: number): Promise<SendResult> {
+    await this.pace('to the server');
+    if (this.clock.monotonic() > sendBy)
+      return { kind: 'notSent', code: 'too_late', description: 'scripted' };
+    const step = this.steps.shift() ?? 'grant';
+    if (step === 'not sent') return { kind: 'notSent', code: 'connection_refused', description: 'scripted' };
+    this.requests.push(request);
+    const meaning = step === 'request lost' ? undefined : this.meaningOf(request, step);
+    await this.pace('from the server');
+    if (!meaning) return { kind: 'unanswered', code: 'timeout', description: 'scripted' };
+    const answer: RawAnswer = { status: 200, headers: {}, body: new Secret('scripted') };
+    this.meanings.set(answer, meaning);
+    return { kind: 'answered', answer };
+  }
+
+  /** Lets the server act; `undefined` where its answer is lost. */
+  private meaningOf(request: TokenRequest, step: ServerStep): Interpretation | undefined {
+    const { server } = this;
+    let next: Secret | undefined;
+    if (request.grantType === 'refresh_token') next = server.present(request.refreshToken, step);
+    else server.clientCredentialsRequests += 1;
+    if (step === 'consumed, answer lost') return undefined;
+    if (step === 'consumed, 500') return INTERNAL_ERROR;
+    if (step === 'final') return INVALID_GRANT;
+    if (step === 'refused') {
+      const { retryAfterMs } = this;
+      const refused = { kind: 'refused', code: 'too_many_requests', description: 'scripted' } as const;
+      return retryAfterMs === undefined ? refused : { ...refused, retryAfterMs };
+    }
+    if (request.grantType === 'refresh_token' && !next) return INVALID_GRANT;
+    const same = step === 'grant, same refresh token';
+    return {
+      kind: 'granted',
+      accessToken: server.accessToken(),
+      tokenType: 'Bearer',
+      ...this.grants,
+      ...(next && !same ? { refreshToken: next } : {}),
+    };
+  }
+}
