@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Sealed } from '#libs/core';
-import { FakeConnectionStore, FakeDatabase, FakeRotationStore, sampleConnection } from '../harness/fakes/index.js';
+import {
+  FakeConnectionStore,
+  FakeDatabase,
+  FakeRotationStore,
+  sampleConnection,
+} from '../harness/fakes/index.js';
 import { rotationStoreContract } from './rotation-store.contract.js';
 
 const clock = { now: () => Date.now(), monotonic: () => performance.now() };

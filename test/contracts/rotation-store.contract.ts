@@ -254,7 +254,11 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       const uid = await subject.addConnection();
       const claim = await claimed(uid);
       await subject.expireAttempt(uid);
-      await store.takeOver(10, () => ({ kind: 'doubted', lastError: error('replica_gone'), probeAt: Date.now() }));
+      await store.takeOver(10, () => ({
+        kind: 'doubted',
+        lastError: error('replica_gone'),
+        probeAt: Date.now(),
+      }));
       await subject.transition(uid, 'paused');
       expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('saved');
       await subject.transition(uid, 'resumed');

@@ -51,6 +51,8 @@ async function bootOrClose(foundation: Foundation): Promise<RunningBroker> {
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    // Whoever started us over a channel (the development stack) is gone.
+    process.once('disconnect', () => resolve('disconnect'));
   });
 }
 

@@ -11,6 +11,8 @@ async function main(): Promise<void> {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  // Whoever started us over a channel is gone.
+  process.once('disconnect', stop);
 }
 
 main().catch((error: unknown) => {

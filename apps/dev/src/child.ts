@@ -53,7 +53,8 @@ export class Child {
     this.process = spawn(process.execPath, ['--enable-source-maps', entry, ...(options.args ?? [])], {
       cwd: ROOT,
       env: { ...inherited(), ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      // The channel carries nothing: its end tells the child that we are gone, also after a SIGKILL.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // A group of its own: Ctrl-C reaches the launcher only, which then stops its children in order.
       detached: true,
     });

@@ -54,7 +54,7 @@ async function printWelcome(stack: DevelopmentStack, admin: BrokerConnection, ms
       'authorization server',
       `${stack.issuer}  (tokens live ${settings.tokenTtlSeconds} s; DEV_AS_TOKEN_TTL_SECONDS changes that)`,
     ],
-    ['PostgreSQL', settings.databaseUrl ? 'by DATABASE_URL' : `127.0.0.1:${settings.postgresPort}`],
+    ['PostgreSQL', settings.databaseUrl ? 'by DATABASE_URL' : new URL(stack.databaseUrl).host],
     ['data, keys, certificates, logs', settings.dataDir],
   ];
   console.log(`\nThe token broker is up, after ${(ms / 1000).toFixed(1)} s.\n`);

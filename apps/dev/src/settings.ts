@@ -40,7 +40,7 @@ export function settingsFromEnvironment(env: NodeJS.ProcessEnv): StackSettings {
   const webPort = number('DEV_WEB_PORT', 7480, 1, 64_000);
   const settings: StackSettings = {
     dataDir: resolve(env['DEV_DATA_DIR'] || '.data'),
-    postgresPort: number('DEV_POSTGRES_PORT', 7432, 1, 65_535),
+    postgresPort: number('DEV_POSTGRES_PORT', 7432, 0, 65_535),
     devAsPort: number('DEV_AS_PORT', 7490, 1, 65_535),
     replicas: Array.from({ length: replicas }, (_, i) => ({
       grpcPort: grpcPort + 100 * i,

@@ -91,7 +91,7 @@ export class AccessTokenHandOut {
       if (request.minTtlMs !== undefined || !still) {
         return answered(await this.waitForFlight(caller, request), 'rotated');
       }
-      return await this.fresherOr(still, caller, request).then((answer) => answered(answer, 'rotated'));
+      return await this.fresherOrHeld(caller, request).then((answer) => answered(answer, 'rotated'));
     } catch (error) {
       if (error instanceof BrokerError) return answered({ refusal: error.refusal }, 'cached');
       throw error;
@@ -99,15 +99,11 @@ export class AccessTokenHandOut {
   }
 
   /** A fresher token, or the one that is held where that cannot be had soon. */
-  private async fresherOr(
-    still: AccessTokenAnswer,
-    caller: Workload,
-    request: AccessTokenRequest,
-  ): Promise<AccessTokenAnswer> {
+  private async fresherOrHeld(caller: Workload, request: AccessTokenRequest): Promise<AccessTokenAnswer> {
     const deadline = Math.min(request.deadline, this.parts.clock.monotonic() + WISH_MS);
     const answer = await this.waitForFlight(caller, { ...request, deadline });
     if (!('refusal' in answer) || !PASSING.has(answer.refusal.reason)) return answer;
-    return this.fromMemory({ ...request, minTtlMs: 0 }) ?? still;
+    return this.fromMemory({ ...request, minTtlMs: 0 }) ?? answer;
   }
 
   private fromMemory(request: AccessTokenRequest): AccessTokenAnswer | undefined {
