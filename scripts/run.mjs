@@ -19,7 +19,9 @@ if (!existsSync(inRoot(program.replace(/\.js$/, '.ts')))) {
   process.stderr.write(`There is no program ${program}. Usage: node scripts/run.mjs <app> [arguments]\n`);
   process.exit(2);
 }
-await setup();
+// brokerctl may be called a hundred times beside a running stack, whose packages must not be exchanged.
+const asBuilt = name === 'brokerctl' && existsSync(inRoot('dist', program));
+if (!asBuilt) await setup();
 process.setSourceMapsEnabled(true);
 stopWithNpm();
 const entry = inRoot('dist', program);

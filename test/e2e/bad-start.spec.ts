@@ -56,12 +56,16 @@ describe('a bad start says what to do, ends with a failure, and damages nothing'
   it('all mistakes of the configuration at once, contradictions and unknown names included', async () => {
     const words = await failing({
       DATABASE_URL: 'mysql://x',
+      TOKEN_BROKER_SEALING_KEY_FILE: '',
+      TOKEN_BROKER_WEB_ADDRESS: '0.0.0.0:7480',
       TOKEN_BROKER_TICK_SECONDS: 'often',
       TOKEN_BROKER_LOG_LEVEL: 'loud',
       TOKEN_BROKER_TIK_SECONDS: '1',
     });
     for (const name of [
       'DATABASE_URL',
+      'TOKEN_BROKER_SEALING_KEY_FILE',
+      'TOKEN_BROKER_WEB_ADDRESS',
       'TOKEN_BROKER_TICK_SECONDS',
       'TOKEN_BROKER_LOG_LEVEL',
       'TOKEN_BROKER_TIK_SECONDS',

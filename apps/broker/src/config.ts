@@ -76,6 +76,16 @@ const environment = z.object({
     .default(24),
 });
 
+/** Values for required settings that are missing or wrong, so that the rest can be looked at, too. */
+const HARMLESS: Readonly<Record<string, string>> = {
+  DATABASE_URL: 'postgres://localhost/none',
+  TOKEN_BROKER_GRPC_CERT_FILE: 'none',
+  TOKEN_BROKER_GRPC_KEY_FILE: 'none',
+  TOKEN_BROKER_GRPC_CLIENT_CA_FILE: 'none',
+  TOKEN_BROKER_PUBLIC_URL: 'https://localhost',
+  TOKEN_BROKER_ADMINISTRATORS: 'cn:none',
+};
+
 type Environment = z.infer<typeof environment>;
 
 /**
@@ -87,15 +97,27 @@ export function readConfig(env: NodeJS.ProcessEnv): BrokerConfig {
   const parsed = environment.safeParse(given);
   const mistakes = unknownNames(env);
   if (!parsed.success) {
+    const named = new Set(parsed.error.issues.map(({ path }) => String(path[0])));
     throw new ConfigError([
       ...parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}.`),
       ...mistakes,
+      ...contradictionsApartFrom(named, given),
     ]);
   }
   const config = toConfig(parsed.data);
   mistakes.push(...contradictions(config));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
+}
+
+/** Contradictions among the settings that are fine: the others are taken as if they were harmless. */
+function contradictionsApartFrom(named: ReadonlySet<string>, given: Record<string, unknown>): string[] {
+  const fine = Object.fromEntries(Object.entries(given).filter(([name]) => !named.has(name)));
+  const harmless = Object.fromEntries(Object.entries(HARMLESS).filter(([name]) => named.has(name)));
+  const parsed = environment.safeParse({ ...fine, ...harmless });
+  if (!parsed.success) return [];
+  const names = [...named];
+  return contradictions(toConfig(parsed.data)).filter((text) => !names.some((name) => text.includes(name)));
 }
 
 /** A misspelt name would otherwise mean a default that nobody wanted. */

@@ -137,7 +137,7 @@ describe('brokerctl', () => {
       stdin,
       stdout: Object.assign(stdout, { isTTY: tty }),
       stderr,
-      env: { TOKEN_BROKER_ADDRESS: address, ...env },
+      env: { BROKERCTL_ADDRESS: address, ...env },
       cwd: dir,
       now: () => NOW,
     });
@@ -296,14 +296,14 @@ describe('brokerctl', () => {
       err: expect.stringMatching(/Say who you are/) as string,
     });
     const files = developmentFiles(join(cwd, '.data/pki'), 'job');
-    const env = { TOKEN_BROKER_CA: files.ca, TOKEN_BROKER_CERT: files.cert, TOKEN_BROKER_KEY: files.key };
+    const env = { BROKERCTL_CA: files.ca, BROKERCTL_CERT: files.cert, BROKERCTL_KEY: files.key };
     expect(await brokerctl(['token', 'get', 'a/b'], { dir: tmpdir(), env })).toMatchObject({ code: 0 });
   });
 
   test('help documents the exit codes and the environment', async () => {
     const { code, out } = await brokerctl(['--help']);
     expect(code).toBe(0);
-    expect(out).toMatch(/TOKEN_BROKER_ADDRESS[\s\S]*Exit codes:[\s\S]*7 {2}not available/);
+    expect(out).toMatch(/BROKERCTL_ADDRESS[\s\S]*Exit codes:[\s\S]*7 {2}not available/);
     expect((await brokerctl(['connections', 'import', '--help'])).out).toContain('Exit codes:');
   });
 });

@@ -45,20 +45,15 @@ function makeProgram(terminal: Terminal): Command {
         terminal,
         '--address <host:port>',
         'where the broker is',
-        'TOKEN_BROKER_ADDRESS',
+        'BROKERCTL_ADDRESS',
         DEFAULT_ADDRESS,
       ),
     )
     .addOption(
-      fromEnvironment(
-        terminal,
-        '--ca <file>',
-        "the authority of the broker's certificate",
-        'TOKEN_BROKER_CA',
-      ),
+      fromEnvironment(terminal, '--ca <file>', "the authority of the broker's certificate", 'BROKERCTL_CA'),
     )
-    .addOption(fromEnvironment(terminal, '--cert <file>', "the caller's certificate", 'TOKEN_BROKER_CERT'))
-    .addOption(fromEnvironment(terminal, '--key <file>', "the caller's private key", 'TOKEN_BROKER_KEY'))
+    .addOption(fromEnvironment(terminal, '--cert <file>', "the caller's certificate", 'BROKERCTL_CERT'))
+    .addOption(fromEnvironment(terminal, '--key <file>', "the caller's private key", 'BROKERCTL_KEY'))
     .option(
       '--as <name>',
       'call with the development certificate of that name, in place of --cert and --key (in a checkout; the default is admin)',

@@ -45,7 +45,7 @@ export function brokerAddress(
   const keyFile = key ?? development?.key;
   if (caFile === undefined || certFile === undefined || keyFile === undefined) {
     throw new UsageError(
-      'Say who you are: --ca, --cert and --key, or TOKEN_BROKER_CA, TOKEN_BROKER_CERT and TOKEN_BROKER_KEY.',
+      'Say who you are: --ca, --cert and --key, or BROKERCTL_CA, BROKERCTL_CERT and BROKERCTL_KEY.',
     );
   }
   const serverName = options.serverName ?? (isIP(hostOf(options.address)) === 0 ? undefined : 'localhost');

@@ -17,6 +17,9 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   const message = error instanceof Error ? error.message : String(error);
-  console.error(`dev-as: ${message.replaceAll('\n', ' ')}`);
+  const hint = message.includes('EADDRINUSE')
+    ? ' (another program listens there; DEV_AS_PORT chooses another port)'
+    : '';
+  console.error(`dev-as: ${message.replaceAll('\n', ' ')}${hint}`);
   process.exit(1);
 });

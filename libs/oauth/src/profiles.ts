@@ -16,14 +16,8 @@ export interface Profile {
   readonly refusedErrors: readonly string[];
   /** Statuses that say that the request was not processed, and the proof that each needs. */
   readonly notProcessed: Readonly<Record<number, readonly NotProcessedProof[]>>;
-  /** Whether each exchange brings a new refresh token; where not, the old one stays good. */
-  readonly rotates: boolean;
-  /** What using a refresh token twice does: ends the whole lineage, is refused, or is let pass. */
-  readonly reuse: 'ends_lineage' | 'refused' | 'tolerated';
   /** Whether an in-doubt refresh token may be tried once more, as late as is safe. */
   readonly probe: 'late' | 'never';
-  /** For how long after its use a refresh token still works, in milliseconds. */
-  readonly graceMs: number;
   /**
    * Whether `prompt=consent` goes along with `offline_access`. OpenID Connect Core section 11 asks for it,
    * and some servers drop `offline_access` silently without it.
@@ -44,10 +38,7 @@ const STRICT: Profile = {
     'unsupported_grant_type',
   ],
   notProcessed: { 429: ['status'], 503: ['retry-after'] },
-  rotates: true,
-  reuse: 'ends_lineage',
   probe: 'late',
-  graceMs: 0,
   consentForOfflineAccess: true,
 };
 

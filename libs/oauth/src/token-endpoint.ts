@@ -53,6 +53,10 @@ class Exchange implements TokenExchange {
     private readonly secureContext: SecureContext | undefined,
   ) {}
 
+  get probe(): Profile['probe'] {
+    return this.profile.probe;
+  }
+
   async send(
     request: TokenRequest,
     limits: { readonly sendBy: number; readonly timeoutMs: number },

@@ -27,6 +27,8 @@ export interface Presented {
   readonly step: ServerStep;
   /** Whether it had been used up before: reuse, which ends the lineage. */
   readonly reused: boolean;
+  /** What the witness saw at that moment. */
+  readonly seen: string;
 }
 
 interface Issued {
@@ -44,6 +46,8 @@ export class FakeAuthorizationServer {
   readonly ledger: Presented[] = [];
   /** How many requests for client credentials reached the server. */
   clientCredentialsRequests = 0;
+  /** Is asked whenever a refresh token comes in; its word goes into the ledger. */
+  witness: (lineage: string) => string = () => '';
   private readonly issued = new Map<string, Issued>();
   private readonly ended = new Set<string>();
   private lineages = 0;
@@ -66,7 +70,7 @@ export class FakeAuthorizationServer {
     const token = this.issued.get(refreshToken.reveal());
     if (!token) throw new Error('a refresh token that was never issued');
     const { lineage, number } = token;
-    this.ledger.push({ lineage, number, step, reused: token.spent });
+    this.ledger.push({ lineage, number, step, reused: token.spent, seen: this.witness(lineage) });
     if (step === 'refused' || step === 'final') return undefined;
     if (token.spent) this.ended.add(lineage);
     if (this.ended.has(lineage)) return undefined;

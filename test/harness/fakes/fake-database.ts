@@ -54,6 +54,11 @@ export class FakeDatabase {
     this.script.set(operation, [...(this.script.get(operation) ?? []), ...troubles]);
   }
 
+  /** Nothing is planned any more. */
+  forgetPlans(): void {
+    this.script.clear();
+  }
+
   /** From now on the database is away; row locks end with the sessions that held them. */
   goAway(): void {
     this.away = true;

@@ -45,11 +45,13 @@ export class FakeRotationStore implements RotationStore {
   }
 
   async hold(claim: Claim): Promise<HeldAttempt | undefined> {
-    return this.database.run('hold', async () => {
+    let unlock = (): void => undefined;
+    const held = this.database.run('hold', async () => {
       const row = this.database.rows.get(claim.connection.uid);
       if (!row) return undefined;
       const { session } = this.database;
       const release = await row.lock.acquire();
+      unlock = release;
       const { attempt, state } = row.connection;
       if (session !== this.database.session) {
         release();
@@ -59,6 +61,11 @@ export class FakeRotationStore implements RotationStore {
       if (mine && SPENDING_STATES.includes(state)) return new HeldRow(this.database, row, release);
       release();
       return undefined;
+    });
+    // A session whose answer is lost is over, and its lock with it.
+    return held.catch((error: unknown) => {
+      unlock();
+      throw error;
     });
   }
 

@@ -19,6 +19,13 @@ export class FakeSealer implements Sealer {
     return new Secret(kept.value);
   }
 
+  /** What lies behind a ciphertext, for looking at; wherever it belongs. */
+  peek(sealed: Sealed): Secret {
+    const kept = this.kept.get(sealed);
+    if (!kept) throw new Error('This was not sealed here.');
+    return new Secret(kept.value);
+  }
+
   /** Makes everything sealed for this place unreadable, as when its key is gone. */
   loseKeyOf(context: SealingContext): void {
     this.lostPlaces.add(context);

@@ -45,7 +45,7 @@ function connectionHints({ code, message }: TokenBrokerError): string[] {
       'the broker shows a certificate that is not trusted: --ca names its authority, --server-name its name',
     ];
   }
-  return ['is a broker running there? --address (TOKEN_BROKER_ADDRESS) says where to call'];
+  return ['is a broker running there? --address (BROKERCTL_ADDRESS) says where to call'];
 }
 
 function told(reason: string, message: string, hints: readonly string[], exitCode: number): ToldFailure {

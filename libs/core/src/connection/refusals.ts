@@ -43,12 +43,39 @@ export function inDoubt(connection: Connection, retryAfterMs: number): Refusal {
   };
 }
 
-/** The refusal for a token that cannot be had because the authorization server is in trouble. */
+/** Failures that waiting does not heal: the registration, the secret, the address or the sealed token is wrong. */
+const NEEDS_REPAIR: ReadonlySet<string> = new Set([
+  'client_unknown',
+  'client_unusable',
+  'endpoint_not_found',
+  'invalid_client',
+  'invalid_request',
+  'invalid_scope',
+  'invalid_target',
+  'no_refresh_token',
+  'unauthorized_client',
+  'unreadable_refresh_token',
+  'unsupported_grant_type',
+  'url_not_allowed',
+]);
+
+/**
+ * The refusal for a token that cannot be had because the authorization server is in trouble, or does not
+ * accept the OAuth client.
+ */
 export function serverDown(
   code: string | undefined,
   description: string | undefined,
   retryAfterMs: number,
 ): Refusal {
+  if (code !== undefined && NEEDS_REPAIR.has(code)) {
+    return {
+      reason: 'AUTHORIZATION_SERVER_REFUSED',
+      message: `No new access token can be had before somebody repairs the OAuth client or the connection (${code}: ${description ?? ''}).`,
+      metadata: { last_error: code },
+      retryAfterMs: Math.max(retryAfterMs, 5_000),
+    };
+  }
   return {
     reason: 'AUTHORIZATION_SERVER_DOWN',
     message: `The authorization server gives no new access token now (${code ?? 'unknown'}: ${description ?? 'no reason known'}). The broker keeps trying.`,

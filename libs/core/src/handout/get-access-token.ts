@@ -52,6 +52,7 @@ const WISH_MS = 1_000;
 /** Refusals that say nothing about whether the held token may be served. */
 const PASSING: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   'AUTHORIZATION_SERVER_DOWN',
+  'AUTHORIZATION_SERVER_REFUSED',
   'CONNECTION_IN_DOUBT',
   'DATABASE_UNAVAILABLE',
   'WAIT_EXPIRED',
@@ -87,11 +88,11 @@ export class AccessTokenHandOut {
     try {
       const cached = this.fromMemory(request);
       if (cached) return answered(cached, 'cached');
-      const still = this.fromMemory({ ...request, minTtlMs: 0 });
-      if (request.minTtlMs !== undefined || !still) {
-        return answered(await this.waitForFlight(caller, request), 'rotated');
-      }
-      return await this.fresherOrHeld(caller, request).then((answer) => answered(answer, 'rotated'));
+      const isWish = request.minTtlMs === undefined;
+      const answer = await (isWish
+        ? this.fresherOrHeld(caller, request)
+        : this.waitForFlight(caller, request));
+      return answered(answer, 'rotated');
     } catch (error) {
       if (error instanceof BrokerError) return answered({ refusal: error.refusal }, 'cached');
       throw error;
@@ -100,10 +101,12 @@ export class AccessTokenHandOut {
 
   /** A fresher token, or the one that is held where that cannot be had soon. */
   private async fresherOrHeld(caller: Workload, request: AccessTokenRequest): Promise<AccessTokenAnswer> {
-    const deadline = Math.min(request.deadline, this.parts.clock.monotonic() + WISH_MS);
+    const any = { ...request, minTtlMs: 0 };
+    const soon = this.parts.clock.monotonic() + WISH_MS;
+    const deadline = this.fromMemory(any) ? Math.min(request.deadline, soon) : request.deadline;
     const answer = await this.waitForFlight(caller, { ...request, deadline });
     if (!('refusal' in answer) || !PASSING.has(answer.refusal.reason)) return answer;
-    return this.fromMemory({ ...request, minTtlMs: 0 }) ?? answer;
+    return this.fromMemory(any) ?? answer;
   }
 
   private fromMemory(request: AccessTokenRequest): AccessTokenAnswer | undefined {

@@ -141,6 +141,8 @@ export type Interpretation =
 
 /** An exchange that is ready to go: its endpoint is known. */
 export interface TokenExchange {
+  /** `never`: a refresh token whose connection is in doubt must not be tried again, by the server's profile. */
+  readonly probe?: 'late' | 'never';
   /**
    * Sends one POST, without any retry, on a connection of its own.
    * @param limits.sendBy the {@link Clock.monotonic} instant after which not a byte may be written

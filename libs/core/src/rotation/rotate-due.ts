@@ -59,7 +59,7 @@ export class DueRotations {
     while (!this.stopped) {
       const room = this.limits.maxConcurrent - this.rotator.inFlight;
       if (room <= 0) {
-        await new Promise<void>((resolve) => (this.wakePump = resolve));
+        await this.room();
         continue;
       }
       const claims = await this.store.claimDue({ ...this.claimRequest, limit: room });
@@ -68,13 +68,19 @@ export class DueRotations {
     }
   }
 
+  /** Waits until there may be room again. What is under way may all have been begun by reads. */
+  private room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wakePump = resolve;
+      void this.rotator.ended().then(resolve);
+    });
+  }
+
   private async carryOut(claim: Claim): Promise<void> {
     try {
       await this.rotator.rotate(claim, DEFAULT_VARIANT, 'schedule');
     } catch (error) {
       this.report(error);
-    } finally {
-      this.wakePump?.();
     }
   }
 

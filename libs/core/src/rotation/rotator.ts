@@ -17,7 +17,7 @@ export interface RotationListener {
  */
 export class Rotator {
   private running = 0;
-  private readonly idleWaiters = new Set<() => void>();
+  private readonly endWaiters = new Set<() => void>();
 
   constructor(
     private readonly spender: Spender,
@@ -31,11 +31,14 @@ export class Rotator {
     return this.running;
   }
 
+  /** Resolves when the next rotation ends, whatever began it. */
+  ended(): Promise<void> {
+    return new Promise((resolve) => this.endWaiters.add(resolve));
+  }
+
   /** Resolves when no rotation is under way. */
   async idle(): Promise<void> {
-    while (this.running > 0) {
-      await new Promise<void>((resolve) => this.idleWaiters.add(resolve));
-    }
+    while (this.running > 0) await this.ended();
   }
 
   /** Carries out one claim. Faults are told and thrown on. */
@@ -60,10 +63,8 @@ export class Rotator {
       throw error;
     } finally {
       this.running -= 1;
-      if (this.running === 0) {
-        for (const wake of this.idleWaiters) wake();
-        this.idleWaiters.clear();
-      }
+      for (const wake of this.endWaiters) wake();
+      this.endWaiters.clear();
     }
   }
 

@@ -21,6 +21,12 @@ import type {
   TokenRequest,
 } from './ports.js';
 
+const PROBE_FORBIDDEN: Failure = {
+  kind: 'final',
+  code: 'probe_forbidden',
+  description: 'A refresh token may have been spent, and the profile of its server forbids to try it again.',
+};
+
 /** How a try at a rotation ended. */
 export type SpendOutcome =
   | {
@@ -73,7 +79,12 @@ export class Spender {
 
     // Step 2: the row lock proves that this spender is alive.
     const held = await this.hold(claim);
-    if (held === undefined) return { kind: 'superseded', connection: claim.connection };
+    if (held === undefined) {
+      // Taken over, paused or authorized anew. Where the attempt is still there, nobody else ends it.
+      const gone = notSent('superseded', 'The connection was changed before its token was sent.');
+      await this.fail(claim, claim.connection, store, gone.failure);
+      return { kind: 'superseded', connection: claim.connection };
+    }
     if ('failure' in held) return this.fail(claim, claim.connection, store, held.failure);
     try {
       return await this.exchange(claim, held, prepared, variant);
@@ -133,6 +144,9 @@ export class Spender {
         (await sealer.open(client.clientSecret, sealingContext.clientSecret(client.uid)));
       const exchange = await endpoint.prepare(client, secret);
       if ('notReady' in exchange) return notSent(exchange.notReady, exchange.description);
+      if (exchange.probe === 'never' && connection.state === 'IN_DOUBT') {
+        return { failure: PROBE_FORBIDDEN };
+      }
       return { client, exchange };
     } catch (error) {
       return notSent('client_unusable', messageOf(error));

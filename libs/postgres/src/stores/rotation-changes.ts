@@ -105,9 +105,7 @@ function failed(guard: readonly unknown[], change: FailureChange): Statement {
       };
     case 'doubted':
       return {
-        sql: update(
-          `${moved('doubted')}, failure_count = failure_count + 1, due_at = $7, not_before = NULL`,
-        ),
+        sql: update(`${moved('doubted')}, failure_count = failure_count + 1, due_at = $7, not_before = NULL`),
         parameters: [...parameters, toDate(change.probeAt)],
       };
   }

@@ -59,7 +59,11 @@ export class PostgresRotationStore implements RotationStore {
     return translated(async () => {
       if (await run(this.main, save)) return 'saved';
       const generation = save.change.kind === 'rotated' ? save.change.generation : null;
-      const [saved] = (await this.main.query(ALREADY_SAVED, [save.uid, save.attemptId, generation])) as unknown[];
+      const [saved] = (await this.main.query(ALREADY_SAVED, [
+        save.uid,
+        save.attemptId,
+        generation,
+      ])) as unknown[];
       return saved === undefined ? 'superseded' : 'saved';
     });
   }
