@@ -1,0 +1,106 @@
+import { sampleConnection } from '../../../../test/harness/fakes/index.js';
+import type { GrantType } from '../connection/connection.js';
+import { changeAfterDisappearance, changeAfterFailure, type Failure } from './judge.js';
+import type { FailureChange } from './ports.js';
+
+type State = 'ACTIVE' | 'IN_DOUBT';
+const NOW = 1_900_000_000_000;
+const half = (): number => 0.5;
+
+const judge = (kind: Failure['kind'], grantType: GrantType, state: State): FailureChange =>
+  changeAfterFailure(
+    sampleConnection({
+      grantType,
+      state,
+      failureCount: 3,
+      lastError: { code: 'timeout', description: 'earlier', at: 0 },
+    }),
+    { kind, code: 'some_code', description: 'some words' },
+    NOW,
+    half,
+  );
+
+describe('P1, P4, P7: what a failure does', () => {
+  it.each<[Failure['kind'], GrantType, State, FailureChange['kind']]>([
+    ['notSent', 'refresh_token', 'ACTIVE', 'released'],
+    ['notSent', 'refresh_token', 'IN_DOUBT', 'released'],
+    ['notSent', 'client_credentials', 'ACTIVE', 'released'],
+    ['notSent', 'client_credentials', 'IN_DOUBT', 'released'],
+    ['refused', 'refresh_token', 'ACTIVE', 'released'],
+    ['refused', 'refresh_token', 'IN_DOUBT', 'released'],
+    ['refused', 'client_credentials', 'ACTIVE', 'released'],
+    ['refused', 'client_credentials', 'IN_DOUBT', 'released'],
+    ['final', 'refresh_token', 'ACTIVE', 'denied'],
+    ['final', 'refresh_token', 'IN_DOUBT', 'denied'],
+    ['final', 'client_credentials', 'ACTIVE', 'denied'],
+    ['final', 'client_credentials', 'IN_DOUBT', 'denied'],
+    ['unanswered', 'refresh_token', 'ACTIVE', 'doubted'],
+    ['unanswered', 'refresh_token', 'IN_DOUBT', 'denied'],
+    ['unanswered', 'client_credentials', 'ACTIVE', 'released'],
+    ['unanswered', 'client_credentials', 'IN_DOUBT', 'released'],
+    ['doubtful', 'refresh_token', 'ACTIVE', 'doubted'],
+    ['doubtful', 'refresh_token', 'IN_DOUBT', 'denied'],
+    ['doubtful', 'client_credentials', 'ACTIVE', 'released'],
+    ['doubtful', 'client_credentials', 'IN_DOUBT', 'released'],
+  ])('%s of %s while %s: %s', (kind, grantType, state, expected) => {
+    expect(judge(kind, grantType, state).kind).toBe(expected);
+  });
+
+  it('P7: nothing transient ends an active connection', () => {
+    for (const kind of ['notSent', 'refused', 'unanswered', 'doubtful'] as const) {
+      for (const grantType of ['refresh_token', 'client_credentials'] as const) {
+        expect(judge(kind, grantType, 'ACTIVE').kind).not.toBe('denied');
+      }
+    }
+  });
+
+  it('a release counts the failure, and says when to try again', () => {
+    expect(judge('notSent', 'refresh_token', 'ACTIVE')).toEqual({
+      kind: 'released',
+      lastError: { code: 'some_code', description: 'some words', at: NOW },
+      failureCount: 4,
+      notBefore: NOW + 4_000,
+    });
+  });
+
+  it('P11: a refusal honours Retry-After', () => {
+    const refused = {
+      kind: 'refused',
+      code: 'too_many_requests',
+      description: '',
+      retryAfterMs: 90_000,
+    } as const;
+    expect(changeAfterFailure(sampleConnection(), refused, NOW, half)).toMatchObject({
+      notBefore: NOW + 90_000,
+    });
+  });
+
+  it('the denial of a probe keeps the server’s word and says what the doubt began with', () => {
+    expect(judge('final', 'refresh_token', 'IN_DOUBT')).toMatchObject({
+      lastError: {
+        code: 'some_code',
+        description: expect.stringMatching(/^some words .*began with timeout/),
+      },
+    });
+    expect(judge('final', 'refresh_token', 'ACTIVE')).toMatchObject({
+      lastError: { description: 'some words' },
+    });
+  });
+
+  it('a probe without an answer is called what it is', () => {
+    expect(judge('unanswered', 'refresh_token', 'IN_DOUBT')).toMatchObject({
+      lastError: {
+        code: 'in_doubt_unresolved',
+        description: expect.stringContaining('some_code: some words'),
+      },
+    });
+  });
+
+  it('P4: an attempt whose replica is gone is in doubt, and names it', () => {
+    const attempt = { id: 'x', generation: 1, replica: 'replica-7', startedAt: 0, deadlineAt: 0 };
+    expect(changeAfterDisappearance(sampleConnection({ attempt }), NOW, half)).toMatchObject({
+      kind: 'doubted',
+      lastError: { code: 'replica_gone', description: expect.stringContaining('replica-7') },
+    });
+  });
+});
