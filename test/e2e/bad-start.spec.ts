@@ -28,6 +28,7 @@ describe('a bad start says what to do, ends with a failure, and damages nothing'
       TOKEN_BROKER_WEB_ADDRESS: '127.0.0.1:0',
       TOKEN_BROKER_PUBLIC_URL: 'http://127.0.0.1:7480',
       TOKEN_BROKER_SEALING_KEY_FILE: join(dir, 'sealing.jwks'),
+      TOKEN_BROKER_SPOOL_DIR: join(dir, 'spool'),
       TOKEN_BROKER_ADMINISTRATORS: 'spiffe://token-broker.dev/admin',
     };
   });

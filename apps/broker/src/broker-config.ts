@@ -17,6 +17,8 @@ export interface BrokerConfig {
     readonly publicUrl: string;
   };
   readonly sealing: { readonly keyFile?: string; readonly keys?: string };
+  /** The replica's own directory for its journal; on a disk that outlives the process. */
+  readonly spoolDir: string;
   readonly administrators: readonly string[];
   readonly replica: string;
   readonly logLevel: string;

@@ -51,6 +51,7 @@ const environment = z.object({
   ),
   TOKEN_BROKER_SEALING_KEY_FILE: z.string().optional(),
   TOKEN_BROKER_SEALING_KEYS: z.string().optional(),
+  TOKEN_BROKER_SPOOL_DIR: required('a directory of this replica alone, on a disk that outlives the process'),
   TOKEN_BROKER_ADMINISTRATORS: required('identities that administer, such as spiffe://example.com/admin'),
   TOKEN_BROKER_REPLICA: z
     .string()
@@ -83,6 +84,7 @@ const HARMLESS: Readonly<Record<string, string>> = {
   TOKEN_BROKER_GRPC_KEY_FILE: 'none',
   TOKEN_BROKER_GRPC_CLIENT_CA_FILE: 'none',
   TOKEN_BROKER_PUBLIC_URL: 'https://localhost',
+  TOKEN_BROKER_SPOOL_DIR: 'none',
   TOKEN_BROKER_ADMINISTRATORS: 'cn:none',
 };
 
@@ -151,6 +153,7 @@ function toConfig(env: Environment): BrokerConfig {
       ...(sealingFile ? { keyFile: sealingFile } : {}),
       ...(sealingKeys ? { keys: sealingKeys } : {}),
     },
+    spoolDir: env.TOKEN_BROKER_SPOOL_DIR,
     administrators: env.TOKEN_BROKER_ADMINISTRATORS.split(',').map((identity) => identity.trim()),
     replica: env.TOKEN_BROKER_REPLICA,
     logLevel: env.TOKEN_BROKER_LOG_LEVEL,

@@ -2,6 +2,7 @@ import { messageOf, SealError } from '#libs/core';
 import { createEventSink, createLogger, Metrics } from '#libs/observability';
 import { checkSealingKey, isMigrated, openDatabase } from '#libs/postgres';
 import { JweSealer, keyRingFromFile, keyRingFromText, type KeyRing } from '#libs/sealing';
+import { FileSpool } from '#libs/spool';
 import { migrations } from '#migrations';
 import type { BrokerConfig } from './broker-config.js';
 import type { Foundation } from './modules/foundation.js';
@@ -34,12 +35,13 @@ export async function layFoundation(config: BrokerConfig): Promise<Foundation> {
       idleInTransactionTimeoutMs: config.attemptDeadlineMs + IDLE_IN_TRANSACTION_MARGIN_MS,
     });
     try {
-      await checkSealingKey(database.main, sealer);
+      const installationId = await checkSealingKey(database.main, sealer);
+      const spool = await openSpool(config.spoolDir, installationId);
+      return { config, logger, events, metrics, sealer, database, spool };
     } catch (error) {
       await database.close();
       throw error;
     }
-    return { config, logger, events, metrics, sealer, database };
   } catch (error) {
     if (error instanceof StartError) throw error;
     if (error instanceof SealError) {
@@ -49,6 +51,16 @@ export async function layFoundation(config: BrokerConfig): Promise<Foundation> {
       );
     }
     throw new StartError(`The database by DATABASE_URL cannot be used: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function openSpool(dir: string, installationId: string): Promise<FileSpool> {
+  try {
+    return await FileSpool.open(dir, installationId);
+  } catch (error) {
+    throw new StartError(`The spool (TOKEN_BROKER_SPOOL_DIR) cannot be used: ${messageOf(error)}`, {
       cause: error,
     });
   }

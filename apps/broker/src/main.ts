@@ -28,13 +28,11 @@ async function main(): Promise<void> {
   );
   const signal = await stop;
   logger.info({ event: 'broker.stopping', signal }, 'stopping');
-  const lost = await shutDown(broker);
-  if (lost > 0) {
-    logger.fatal(
-      { event: 'broker.lost', lost },
-      'ended while the database was away; these connections are in doubt',
-    );
-    process.exitCode = 1;
+  const left = await shutDown(broker);
+  if (left > 0) {
+    const message =
+      'ended while the database was away; what was in hand is in the spool, for the next start to save';
+    logger.warn({ event: 'broker.left_in_spool', left }, message);
   }
   logger.info({ event: 'broker.stopped' }, 'stopped');
 }
@@ -43,6 +41,7 @@ async function bootOrClose(foundation: Foundation): Promise<RunningBroker> {
   try {
     return await boot(foundation);
   } catch (error) {
+    await foundation.spool.close();
     await foundation.database.close();
     throw error;
   }

@@ -9,12 +9,12 @@ import { Schedule } from './schedule.js';
 /** Calls that run longer than an exchange are over anyway. */
 const GRACE_MS = 5_000;
 
-/** How long answers in hand are kept while the database is away; they would be lost with the process. */
-const PENDING_SAVES_MS = 600_000;
+/** How long the database is waited for; what is in hand is in the spool as well. */
+const PENDING_SAVES_MS = 10_000;
 
 /**
  * Ends the broker without losing anything: no new claims, calls and rotations run to their end, and what is
- * in hand is saved. Answers how many answers could not be saved; zero unless the database stays away.
+ * in hand is saved. Answers how many answers are left to the spool; zero unless the database stays away.
  */
 export async function shutDown({ app, foundation }: RunningBroker): Promise<number> {
   const { config, logger, database } = foundation;
@@ -36,6 +36,7 @@ export async function shutDown({ app, foundation }: RunningBroker): Promise<numb
   const lost = await pending.drain(PENDING_SAVES_MS);
   await app.get(ChangeFeed).stop();
   await app.close();
+  await foundation.spool.close();
   await database.close();
   return lost;
 }

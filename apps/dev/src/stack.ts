@@ -248,6 +248,7 @@ export class DevelopmentStack {
       TOKEN_BROKER_WEB_ADDRESS: `127.0.0.1:${ports.webPort}`,
       TOKEN_BROKER_PUBLIC_URL: `http://127.0.0.1:${ports.webPort}`,
       TOKEN_BROKER_SEALING_KEY_FILE: this.sealingKeyFile,
+      TOKEN_BROKER_SPOOL_DIR: join(this.settings.dataDir, 'spool', name),
       TOKEN_BROKER_ADMINISTRATORS: ADMIN_ID,
     };
   }

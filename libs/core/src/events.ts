@@ -40,6 +40,7 @@ export type BrokerEvent =
       readonly what: 'created' | 'imported' | 'authorized' | 'paused' | 'resumed';
     }
   | { readonly type: 'attempt.taken_over'; readonly connection: string; readonly replica: string }
+  | { readonly type: 'spool.replayed'; readonly connection: string; readonly outcome: string }
   | { readonly type: 'save.settled'; readonly connectionUid: string; readonly result: string }
   | { readonly type: 'authorization.refused'; readonly connection: string; readonly error: string }
   | {

@@ -35,6 +35,7 @@ export const sealingContext = {
     `connections/${connectionUid}/access_token/${variantKey}/${generation}`,
   clientSecret: (clientUid: string): SealingContext => `clients/${clientUid}/client_secret`,
   authorizationRequest: (stateHash: string): SealingContext => `authorization_requests/${stateHash}`,
+  spooledAnswer: (attemptId: string): SealingContext => `spool/${attemptId}/answer`,
   connectTicket: (): SealingContext => 'connect_ticket',
   installation: (installationId: string): SealingContext => `installation/${installationId}`,
 } as const;

@@ -43,6 +43,10 @@ export class HttpTokenEndpoint implements TokenEndpoint {
       return { notReady: 'client_unusable', description: messageOf(error) };
     }
   }
+
+  interpret(client: OAuthClient, answer: RawAnswer): Interpretation {
+    return classifyAnswer(answer, profileNamed(client.profile));
+  }
 }
 
 class Exchange implements TokenExchange {

@@ -39,6 +39,8 @@ function sentence(event: BrokerEvent): string {
       return `${event.connection} ${event.what}`;
     case 'attempt.taken_over':
       return `took over an attempt of ${event.replica} at ${event.connection}`;
+    case 'spool.replayed':
+      return `replayed from the spool: ${event.connection}: ${event.outcome}`;
     case 'save.settled':
       return `an answer that waited for the database: ${event.result}`;
     case 'authorization.refused':

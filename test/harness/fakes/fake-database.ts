@@ -22,6 +22,7 @@ export type Trouble =
 
 /** The operations of the fakes, for scripts. */
 export type Operation =
+  | 'attemptsOf'
   | 'claimDue'
   | 'claimOne'
   | 'hold'

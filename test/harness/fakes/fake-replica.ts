@@ -6,6 +6,7 @@ import {
   DueRotations,
   HeldTokens,
   PendingSaves,
+  RotationFinisher,
   Rotator,
   Spender,
   type ChangeHints,
@@ -15,6 +16,7 @@ import {
   type SpendOutcome,
   type Variant,
 } from '#libs/core';
+import { FakeSpool } from './fake-spool.js';
 import { FakeRotationStore } from './fake-rotation-store.js';
 import { FakeTokenEndpoint } from './fake-token-endpoint.js';
 import { FakeTokenStore } from './fake-token-store.js';
@@ -54,6 +56,7 @@ export class FakeReplica {
   /** What became of saves that had to wait. */
   readonly settled: Array<{ readonly save: RotationSave; readonly result: string }> = [];
   readonly pending: PendingSaves;
+  readonly finisher: RotationFinisher;
   readonly spender: Spender;
   readonly held: HeldTokens;
   readonly rotator: Rotator;
@@ -68,6 +71,8 @@ export class FakeReplica {
     readonly world: FakeWorld,
     readonly name: string,
     heldCapacity = 1_000,
+    /** The disk of the replica; give the one of its life before to a replica that comes back. */
+    readonly spool = new FakeSpool(`spool of ${name}`),
   ) {
     const { clock, database, events, sealer, timings } = world;
     const random = (): number => 0.5;
@@ -77,15 +82,16 @@ export class FakeReplica {
     this.pending = new PendingSaves(this.store, (save, result) =>
       this.settled.push({ save, result: result instanceof Error ? result.name : result }),
     );
+    this.finisher = new RotationFinisher({ sealer, pending: this.pending, spool: this.spool, clock, random });
     this.spender = new Spender({
       store: this.store,
       clients: { client: async (id) => world.clients.get(id) },
       endpoint: this.endpoint,
       sealer,
-      pending: this.pending,
+      spool: this.spool,
+      finisher: this.finisher,
       clock,
       timings,
-      random,
     });
     this.held = new HeldTokens(this.tokens, sealer, events, heldCapacity);
     this.rotator = new Rotator(this.spender, this.held, events, clock);
@@ -103,7 +109,10 @@ export class FakeReplica {
   }
 
   get claimRequest(): ClaimRequest {
-    return { replica: this.name, attemptDeadlineMs: this.world.timings.attemptDeadlineMs };
+    return {
+      replica: `${this.name}/${this.spool.id}`,
+      attemptDeadlineMs: this.world.timings.attemptDeadlineMs,
+    };
   }
 
   /** A scheduler with room for this many rotations. */

@@ -44,6 +44,14 @@ export class FakeRotationStore implements RotationStore {
     });
   }
 
+  async attemptsOf(spoolId: string): Promise<Connection[]> {
+    return this.database.run('attemptsOf', () =>
+      [...this.database.rows.values()]
+        .map(({ connection }) => connection)
+        .filter(({ attempt }) => attempt?.replica.endsWith(`/${spoolId}`)),
+    );
+  }
+
   async hold(claim: Claim): Promise<HeldAttempt | undefined> {
     let unlock = (): void => undefined;
     const held = this.database.run('hold', async () => {

@@ -14,6 +14,15 @@ import type { FakeAuthorizationServer, ServerStep } from './fake-authorization-s
 const INVALID_GRANT: Interpretation = { kind: 'final', code: 'invalid_grant', description: 'scripted' };
 const INTERNAL_ERROR: Interpretation = { kind: 'doubtful', code: 'http_500', description: 'scripted' };
 
+/** What each body means, whoever reads it: a replica that comes back reads what the one before was sent. */
+const meanings = new Map<string, Interpretation>();
+
+function meaningOfBody(answer: RawAnswer): Interpretation {
+  const meaning = meanings.get(answer.body.reveal());
+  if (!meaning) throw new Error('an answer from elsewhere');
+  return meaning;
+}
+
 /** The way to a {@link FakeAuthorizationServer}, with a script for what happens to each request. */
 export class FakeTokenEndpoint implements TokenEndpoint {
   /** What was asked for, in order. */
@@ -29,7 +38,6 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   /** Present: no exchange can be made ready. */
   notReady: { readonly notReady: string; readonly description: string } | undefined;
   private readonly steps: ServerStep[] = [];
-  private readonly meanings = new WeakMap<RawAnswer, Interpretation>();
 
   constructor(
     readonly server: FakeAuthorizationServer,
@@ -49,12 +57,12 @@ export class FakeTokenEndpoint implements TokenEndpoint {
     if (this.notReady) return this.notReady;
     return {
       send: (request, limits) => this.send(request, limits.sendBy),
-      interpret: (answer) => {
-        const meaning = this.meanings.get(answer);
-        if (!meaning) throw new Error('an answer from elsewhere');
-        return meaning;
-      },
+      interpret: (answer) => meaningOfBody(answer),
     };
+  }
+
+  interpret(_client: OAuthClient, answer: RawAnswer): Interpretation {
+    return meaningOfBody(answer);
   }
 
   private async send(request: TokenRequest, sendBy: number): Promise<SendResult> {
@@ -67,8 +75,12 @@ export class FakeTokenEndpoint implements TokenEndpoint {
     const meaning = step === 'request lost' ? undefined : this.meaningOf(request, step);
     await this.pace('from the server');
     if (!meaning) return { kind: 'unanswered', code: 'timeout', description: 'scripted' };
-    const answer: RawAnswer = { status: 200, headers: {}, body: new Secret('scripted') };
-    this.meanings.set(answer, meaning);
+    const answer: RawAnswer = {
+      status: 200,
+      headers: {},
+      body: new Secret(`scripted answer ${meanings.size}`),
+    };
+    meanings.set(answer.body.reveal(), meaning);
     return { kind: 'answered', answer };
   }
 

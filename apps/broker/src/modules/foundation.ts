@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { EventSink, Sealer } from '#libs/core';
 import type { Metrics } from '#libs/observability';
 import type { Database } from '#libs/postgres';
+import type { FileSpool } from '#libs/spool';
 import type { BrokerConfig } from '../broker-config.js';
 
 /** What is there before the first module is made: it is checked first, so that a bad start damages nothing. */
@@ -12,6 +13,7 @@ export interface Foundation {
   readonly metrics: Metrics;
   readonly sealer: Sealer;
   readonly database: Database;
+  readonly spool: FileSpool;
 }
 
 /** Injection tokens for what has no class of its own. */
@@ -23,4 +25,5 @@ export const DATABASE = Symbol('Database');
 export const LOGGER = Symbol('Logger');
 export const GRPC_SERVER = Symbol('GrpcServer');
 export const OAUTH = Symbol('OAuth');
+export const SPOOL = Symbol('Spool');
 export const RANDOM = Symbol('random');

@@ -12,7 +12,17 @@ import {
   type Database,
 } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
-import { CONFIG, DATABASE, EVENTS, LOGGER, METRICS, RANDOM, SEALER, type Foundation } from './foundation.js';
+import {
+  CONFIG,
+  DATABASE,
+  EVENTS,
+  LOGGER,
+  METRICS,
+  RANDOM,
+  SEALER,
+  SPOOL,
+  type Foundation,
+} from './foundation.js';
 
 const stores: Provider[] = [
   ...[
@@ -63,7 +73,7 @@ const memory: Provider[] = [
 export class PersistenceModule {
   /** Takes what was checked before. */
   static with(foundation: Foundation): DynamicModule {
-    const { config, logger, events, metrics, sealer, database } = foundation;
+    const { config, logger, events, metrics, sealer, database, spool } = foundation;
     const given: [symbol, unknown][] = [
       [CONFIG, config],
       [LOGGER, logger],
@@ -71,6 +81,7 @@ export class PersistenceModule {
       [METRICS, metrics],
       [SEALER, sealer],
       [DATABASE, database],
+      [SPOOL, spool],
       [RANDOM, Math.random],
     ];
     const providers: Provider[] = [

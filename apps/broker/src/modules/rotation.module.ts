@@ -6,20 +6,23 @@ import {
   DueRotations,
   HeldTokens,
   PendingSaves,
+  RotationFinisher,
   Rotator,
   Spender,
+  SpoolReplay,
   type ClaimRequest,
   type EventSink,
   type Sealer,
+  type Spool,
 } from '#libs/core';
 import { createOAuth, type OAuth } from '#libs/oauth';
 import { ChangeFeed, FleetClock, PostgresRotationStore } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
 import { Schedule } from '../schedule.js';
-import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER } from './foundation.js';
+import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER, SPOOL } from './foundation.js';
 
-function claimRequest(config: BrokerConfig): ClaimRequest {
-  return { replica: config.replica, attemptDeadlineMs: config.attemptDeadlineMs };
+function claimRequest(config: BrokerConfig, spool: Spool): ClaimRequest {
+  return { replica: `${config.replica}/${spool.id}`, attemptDeadlineMs: config.attemptDeadlineMs };
 }
 
 const rotation: Provider[] = [
@@ -31,11 +34,23 @@ const rotation: Provider[] = [
   },
   {
     provide: PendingSaves,
-    useFactory: (store: PostgresRotationStore, events: EventSink) =>
-      new PendingSaves(store, (save, result) =>
-        events.emit({ type: 'save.settled', connectionUid: save.uid, result: String(result) }),
-      ),
-    inject: [PostgresRotationStore, EVENTS],
+    useFactory: (store: PostgresRotationStore, events: EventSink, spool: Spool) =>
+      new PendingSaves(store, (save, result) => {
+        events.emit({ type: 'save.settled', connectionUid: save.uid, result: String(result) });
+        if (!(result instanceof Error)) void spool.settled(save.attemptId).catch(() => undefined);
+      }),
+    inject: [PostgresRotationStore, EVENTS, SPOOL],
+  },
+  {
+    provide: RotationFinisher,
+    useFactory: (
+      sealer: Sealer,
+      pending: PendingSaves,
+      spool: Spool,
+      clock: FleetClock,
+      random: () => number,
+    ) => new RotationFinisher({ sealer, pending, spool, clock, random }),
+    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM],
   },
   {
     provide: Spender,
@@ -45,21 +60,45 @@ const rotation: Provider[] = [
       clients: Directory,
       oauth: OAuth,
       sealer: Sealer,
-      pending: PendingSaves,
+      spool: Spool,
+      finisher: RotationFinisher,
       clock: FleetClock,
-      random: () => number,
     ) =>
       new Spender({
         store,
         clients,
         endpoint: oauth.tokenEndpoint,
         sealer,
-        pending,
+        spool,
+        finisher,
         clock,
         timings: config,
-        random,
       }),
-    inject: [CONFIG, PostgresRotationStore, Directory, OAUTH, SEALER, PendingSaves, FleetClock, RANDOM],
+    inject: [CONFIG, PostgresRotationStore, Directory, OAUTH, SEALER, SPOOL, RotationFinisher, FleetClock],
+  },
+  {
+    provide: SpoolReplay,
+    useFactory: (
+      spool: Spool,
+      store: PostgresRotationStore,
+      clients: Directory,
+      oauth: OAuth,
+      finisher: RotationFinisher,
+      sealer: Sealer,
+      events: EventSink,
+      clock: FleetClock,
+    ) =>
+      new SpoolReplay({
+        spool,
+        store,
+        clients,
+        endpoint: oauth.tokenEndpoint,
+        finisher,
+        sealer,
+        events,
+        clock,
+      }),
+    inject: [SPOOL, PostgresRotationStore, Directory, OAUTH, RotationFinisher, SEALER, EVENTS, FleetClock],
   },
   {
     provide: Rotator,
@@ -76,17 +115,18 @@ const rotation: Provider[] = [
       events: EventSink,
       clock: FleetClock,
       random: () => number,
+      spool: Spool,
     ) =>
       new DueRotations(
         store,
         rotator,
         events,
         clock,
-        claimRequest(config),
+        claimRequest(config, spool),
         { maxConcurrent: config.rotationConcurrency },
         random,
       ),
-    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM],
+    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL],
   },
   {
     provide: DemandRotations,
@@ -96,8 +136,9 @@ const rotation: Provider[] = [
       rotator: Rotator,
       feed: ChangeFeed,
       clock: FleetClock,
-    ) => new DemandRotations(store, rotator, feed, clock, claimRequest(config)),
-    inject: [CONFIG, PostgresRotationStore, Rotator, ChangeFeed, FleetClock],
+      spool: Spool,
+    ) => new DemandRotations(store, rotator, feed, clock, claimRequest(config, spool)),
+    inject: [CONFIG, PostgresRotationStore, Rotator, ChangeFeed, FleetClock, SPOOL],
   },
 ];
 

@@ -8,7 +8,7 @@ import { BrokerError, isStoreUnavailable, type Refusal, type RefusalReason } fro
 import type { EventSink } from '../events.js';
 import { connectionName, type ConnectionName } from '../resource-names.js';
 import type { DemandRotations } from '../rotation/rotate-on-demand.js';
-import type { SpendOutcome } from '../rotation/spend-refresh-token.js';
+import type { SpendOutcome } from '../rotation/finish-rotation.js';
 import type { HeldConnection, HeldTokens } from './held-tokens.js';
 import { lifeLeft, longestTtl, wantedTtl } from './life.js';
 import type { ReconnectLinks, TokenStore } from './ports.js';

@@ -3,7 +3,7 @@ import { isStoreUnavailable } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { connectionName } from '../resource-names.js';
 import type { RotationListener } from '../rotation/rotator.js';
-import type { SpendOutcome } from '../rotation/spend-refresh-token.js';
+import type { SpendOutcome } from '../rotation/finish-rotation.js';
 import { sealingContext, type Sealer } from '../sealer.js';
 import type { ConnectionWithTokens, TokenStore } from './ports.js';
 

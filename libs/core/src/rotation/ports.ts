@@ -86,6 +86,8 @@ export interface RotationStore {
   save(save: RotationSave): Promise<SaveResult>;
   /** Attempts that are past their deadline and whose row lock can be had: their replica is gone. */
   takeOver(limit: number, decide: (connection: Connection) => FailureChange): Promise<Connection[]>;
+  /** Connections with an attempt of this replica's spool, whichever boot of the replica made it. */
+  attemptsOf(spoolId: string): Promise<Connection[]>;
   /** One connection as it stands now. */
   find(uid: string): Promise<Connection | undefined>;
 }
@@ -166,6 +168,8 @@ export interface TokenEndpoint {
     client: OAuthClient,
     clientSecret: Secret | undefined,
   ): Promise<TokenExchange | { readonly notReady: LastError['code']; readonly description: string }>;
+  /** Judges an answer that was journaled earlier; pure. */
+  interpret(client: OAuthClient, answer: RawAnswer): Interpretation;
 }
 
 /** The registered OAuth clients, from memory where possible. */

@@ -127,7 +127,11 @@ describe('P4: what dead replicas left', () => {
     world.clock.advance(60_001);
     await other.due().tick();
     expect(world.events.ofType('attempt.taken_over')).toEqual([
-      { type: 'attempt.taken_over', connection: 'clients/c/connections/u1', replica: 'replica-1' },
+      {
+        type: 'attempt.taken_over',
+        connection: 'clients/c/connections/u1',
+        replica: 'replica-1/spool of replica-1',
+      },
     ]);
     expect(world.connection()).toMatchObject({ state: 'IN_DOUBT', lastError: { code: 'replica_gone' } });
     expect(world.server.ledger).toEqual([]);

@@ -6,7 +6,7 @@ import type { RotationTrigger } from '../events.js';
 import { inDoubt, refusalForState, serverDown } from '../connection/refusals.js';
 import type { ClaimRequest, RotationStore } from './ports.js';
 import type { Rotator } from './rotator.js';
-import type { SpendOutcome } from './spend-refresh-token.js';
+import type { SpendOutcome } from './finish-rotation.js';
 
 /** Wakes whoever waits for news of a connection. A hint only: waiters poll as well. */
 export interface ChangeHints {

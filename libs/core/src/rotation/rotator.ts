@@ -4,7 +4,8 @@ import { messageOf } from '../errors.js';
 import type { EventSink, RotationTrigger } from '../events.js';
 import { connectionName } from '../resource-names.js';
 import type { Claim } from './ports.js';
-import type { SpendOutcome, Spender } from './spend-refresh-token.js';
+import type { SpendOutcome } from './finish-rotation.js';
+import type { Spender } from './spend-refresh-token.js';
 
 /** Is told how every rotation of this replica ended, before anybody waits for the news from elsewhere. */
 export interface RotationListener {

@@ -1,25 +1,23 @@
 import type { Clock } from '../clock.js';
-import type { AccessToken, Connection, StoredAccessToken } from '../connection/connection.js';
+import type { Connection } from '../connection/connection.js';
 import { DEFAULT_VARIANT, type Variant } from '../connection/variant.js';
 import { isStoreUnavailable, messageOf } from '../errors.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
 import { sealingContext, type Sealer } from '../sealer.js';
-import { changeAfterFailure, type Failure } from './judge.js';
-import type { PendingSaves } from './pending-saves.js';
-import { dueAfterRotation, type RotationTimings } from './policy.js';
+import type { EndedExchange, RotationFinisher, SpendOutcome } from './finish-rotation.js';
+import type { Failure } from './judge.js';
+import type { RotationTimings } from './policy.js';
 import type {
   Claim,
   ClientSource,
-  FailureChange,
   HeldAttempt,
-  Interpretation,
-  RotationChange,
+  RawAnswer,
   RotationStore,
-  SaveResult,
   TokenEndpoint,
   TokenExchange,
   TokenRequest,
 } from './ports.js';
+import type { Spool } from './spool.js';
 
 const PROBE_FORBIDDEN: Failure = {
   kind: 'final',
@@ -27,43 +25,22 @@ const PROBE_FORBIDDEN: Failure = {
   description: 'A refresh token may have been spent, and the profile of its server forbids to try it again.',
 };
 
-/** How a try at a rotation ended. */
-export type SpendOutcome =
-  | {
-      readonly kind: 'rotated';
-      /** The connection as it was before. */
-      readonly connection: Connection;
-      readonly token: AccessToken;
-      readonly generation: number;
-      readonly tokenTtlMs: number;
-      /** `false` while the database is away: the answer is held in memory and saved as soon as it is back. */
-      readonly saved: boolean;
-    }
-  | {
-      readonly kind: 'released' | 'denied' | 'doubted';
-      readonly connection: Connection;
-      readonly change: FailureChange;
-    }
-  /** The attempt was gone before anything was sent, or the row had moved on: somebody else's word counts. */
-  | { readonly kind: 'superseded'; readonly connection: Connection };
-
 /** What the spender needs. */
 export interface SpenderParts {
   readonly store: RotationStore;
   readonly clients: ClientSource;
   readonly endpoint: TokenEndpoint;
   readonly sealer: Sealer;
-  readonly pending: PendingSaves;
+  readonly spool: Spool;
+  readonly finisher: RotationFinisher;
   readonly clock: Clock;
   readonly timings: RotationTimings;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
 }
 
 /**
  * Spends refresh tokens. **This is the only file of the project that sends one** (promise P1); a test holds
- * that. The steps are numbered as in `docs/how-a-rotation-works.md`; client credentials take the same path,
- * so that there is one path to prove.
+ * that. The steps are numbered as in `docs/how-a-rotation-works.md`; client credentials take the same path
+ * without the spool, since a lost answer costs nothing there.
  */
 export class Spender {
   constructor(private readonly parts: SpenderParts) {}
@@ -73,19 +50,20 @@ export class Spender {
    * is to be saved waits for it.
    */
   async spend(claim: Claim, variant: Variant = DEFAULT_VARIANT): Promise<SpendOutcome> {
-    const { store } = this.parts;
+    const { store, finisher } = this.parts;
+    const before = this.ended(claim, claim.connection, variant);
     const prepared = await this.prepare(claim.connection);
-    if ('failure' in prepared) return this.fail(claim, claim.connection, store, prepared.failure);
+    if ('failure' in prepared) return finisher.fail(before, prepared.failure, store);
 
     // Step 2: the row lock proves that this spender is alive.
     const held = await this.hold(claim);
     if (held === undefined) {
       // Taken over, paused or authorized anew. Where the attempt is still there, nobody else ends it.
       const gone = notSent('superseded', 'The connection was changed before its token was sent.');
-      await this.fail(claim, claim.connection, store, gone.failure);
+      await finisher.fail(before, gone.failure, store);
       return { kind: 'superseded', connection: claim.connection };
     }
-    if ('failure' in held) return this.fail(claim, claim.connection, store, held.failure);
+    if ('failure' in held) return finisher.fail(before, held.failure, store);
     try {
       return await this.exchange(claim, held, prepared, variant);
     } finally {
@@ -100,34 +78,55 @@ export class Spender {
     prepared: { readonly client: OAuthClient; readonly exchange: TokenExchange },
     variant: Variant,
   ): Promise<SpendOutcome> {
-    const { clock, timings } = this.parts;
+    const { timings, finisher } = this.parts;
     const { client, exchange } = prepared;
-    const connection = held.connection;
-    const request = await this.requestFor(connection, variant);
-    if ('failure' in request) return this.fail(claim, connection, held, request.failure);
+    const request = await this.requestFor(held.connection, variant);
+    // The life of the access token counts from here, on the clock that all replicas share.
+    const ended = this.ended(claim, held.connection, variant);
+    if ('failure' in request) return finisher.fail(ended, request.failure, held);
 
-    // Step 4. The life of the access token counts from here, on the clock that all replicas share.
-    const requestedAt = clock.now();
+    // Step 3.
+    const unjournaled = await this.journalSending(ended);
+    if (unjournaled) return finisher.fail(ended, unjournaled.failure, held);
+
+    // Step 4.
     const sendBy = claim.claimedAtMonotonic + timings.attemptDeadlineMs - timings.exchangeTimeoutMs;
     const sent = await exchange.send(request, { sendBy, timeoutMs: timings.exchangeTimeoutMs });
 
-    // Step 5: from here until it is saved, the answer exists in this process only.
-    const meaning = sent.kind === 'answered' ? exchange.interpret(sent.answer) : sent;
-    if (meaning.kind !== 'granted') return this.fail(claim, connection, held, meaning);
-    const token = accessTokenOf(meaning, client, connection, variant, requestedAt);
-    const change = await this.changeAfterGrant(meaning, client, connection, variant, token);
+    // Step 5: until the next line is done, the answer exists in this process only.
+    if (sent.kind !== 'answered') return finisher.finish(ended, client, sent, held);
+    // Step 6.
+    await this.journalAnswer(ended, sent.answer);
+    return finisher.finish(ended, client, exchange.interpret(sent.answer), held);
+  }
 
-    // Step 7.
-    const saved = await this.save(claim, held, change);
-    if (saved === 'superseded') return { kind: 'superseded', connection };
-    return {
-      kind: 'rotated',
-      connection,
-      token,
-      generation: token.generation,
-      tokenTtlMs: token.expiresAt - token.requestedAt,
-      saved: saved === 'saved',
-    };
+  private ended(claim: Claim, connection: Connection, variant: Variant): EndedExchange {
+    const { id: attemptId, generation } = claim.attempt;
+    return { connection, attemptId, generation, variant, requestedAt: this.parts.clock.now() };
+  }
+
+  /** Nothing is sent that could not be journaled: rotating stops, and what is held goes on being served. */
+  private async journalSending(ended: EndedExchange): Promise<{ failure: Failure } | undefined> {
+    const { connection, attemptId, generation, variant, requestedAt } = ended;
+    if (connection.grantType === 'client_credentials') return undefined;
+    try {
+      await this.parts.spool.sent({ attemptId, uid: connection.uid, generation, variant, requestedAt });
+      return undefined;
+    } catch (error) {
+      return notSent('spool_unavailable', `The spool cannot be written: ${messageOf(error)}`);
+    }
+  }
+
+  /** Where the spool cannot be written any more, the database still can: the answer goes on its way. */
+  private async journalAnswer({ connection, attemptId }: EndedExchange, answer: RawAnswer): Promise<void> {
+    if (connection.grantType === 'client_credentials') return;
+    const { sealer, spool } = this.parts;
+    try {
+      const body = await sealer.seal(answer.body, sealingContext.spooledAnswer(attemptId));
+      await spool.answered(attemptId, { status: answer.status, headers: answer.headers, body });
+    } catch {
+      // The save that follows is what counts; its failure would be told.
+    }
   }
 
   /** What may fail while no token is at stake: the OAuth client, its secret, the endpoint. */
@@ -182,107 +181,8 @@ export class Spender {
       return notSent('unreadable_refresh_token', messageOf(error));
     }
   }
-
-  private async changeAfterGrant(
-    grant: Extract<Interpretation, { kind: 'granted' }>,
-    client: OAuthClient,
-    connection: Connection,
-    variant: Variant,
-    token: AccessToken,
-  ): Promise<RotationChange> {
-    const { sealer, random } = this.parts;
-    const isDefault = variant.key === '';
-    const tokenTtlMs = token.expiresAt - token.requestedAt;
-    const { token: accessToken, ...rest } = token;
-    const stored: StoredAccessToken = {
-      ...rest,
-      token: await sealer.seal(
-        accessToken,
-        sealingContext.accessToken(connection.uid, variant.key, token.generation),
-      ),
-    };
-    return {
-      kind: 'rotated',
-      generation: token.generation,
-      accessToken: stored,
-      tokenTtlMs,
-      ...(await this.nextRefreshToken(grant, connection, token.generation)),
-      ...(isDefault && grant.scopes ? { scopes: grant.scopes } : {}),
-      ...(isDefault ? { dueAt: dueAfterRotation(client, token.requestedAt, tokenTtlMs, random) } : {}),
-    };
-  }
-
-  /** The next refresh token, sealed for its generation; the old one where the server did not rotate. */
-  private async nextRefreshToken(
-    grant: Extract<Interpretation, { kind: 'granted' }>,
-    connection: Connection,
-    generation: number,
-  ): Promise<Pick<Extract<RotationChange, { kind: 'rotated' }>, 'refreshToken'>> {
-    if (connection.grantType === 'client_credentials' || connection.refreshToken === undefined) return {};
-    const { sealer } = this.parts;
-    const next =
-      grant.refreshToken ??
-      (await sealer.open(
-        connection.refreshToken,
-        sealingContext.refreshToken(connection.uid, connection.generation),
-      ));
-    return { refreshToken: await sealer.seal(next, sealingContext.refreshToken(connection.uid, generation)) };
-  }
-
-  private async fail(
-    claim: Claim,
-    connection: Connection,
-    saver: Pick<HeldAttempt, 'save'>,
-    failure: Failure,
-  ): Promise<SpendOutcome> {
-    const { clock, random } = this.parts;
-    const change = changeAfterFailure(connection, failure, clock.now(), random);
-    const saved = await this.save(claim, saver, change);
-    return saved === 'superseded'
-      ? { kind: 'superseded', connection }
-      : { kind: change.kind, connection, change };
-  }
-
-  /**
-   * Saves; where that fails, for whatever reason, hands over to the pending saves, which own the answer from
-   * then on: no error may take it along (promise P3).
-   */
-  private async save(
-    claim: Claim,
-    saver: Pick<HeldAttempt, 'save'>,
-    change: RotationChange,
-  ): Promise<SaveResult | 'pending'> {
-    const { id: attemptId, generation } = claim.attempt;
-    const save = { uid: claim.connection.uid, generation, attemptId, change };
-    try {
-      return await saver.save(save);
-    } catch {
-      this.parts.pending.add(save);
-      return 'pending';
-    }
-  }
 }
 
 function notSent(code: string, description: string): { failure: Failure } {
   return { failure: { kind: 'notSent', code, description } };
-}
-
-function accessTokenOf(
-  grant: Extract<Interpretation, { kind: 'granted' }>,
-  client: OAuthClient,
-  connection: Connection,
-  variant: Variant,
-  requestedAt: number,
-): AccessToken {
-  const ttl = grant.expiresInMs ?? client.defaultTokenTtlMs;
-  return {
-    variantKey: variant.key,
-    token: grant.accessToken,
-    tokenType: grant.tokenType,
-    scopes: grant.scopes ?? (variant.scopes.length > 0 ? variant.scopes : connection.scopes),
-    resource: variant.resource,
-    generation: connection.grantType === 'client_credentials' ? 0 : connection.generation + 1,
-    requestedAt,
-    expiresAt: requestedAt + ttl,
-  };
 }

@@ -45,6 +45,10 @@ export const ALREADY_SAVED = `
   WHERE uid = $1 AND last_attempt_id = $2 AND attempt_id IS NULL
     AND ($3::bigint IS NULL OR grant_type = 'client_credentials' OR generation = $3::bigint)`;
 
+/** Attempts of one spool: the replica's name may change from boot to boot, its spool's id does not. */
+export const ATTEMPTS_OF = `
+  SELECT * FROM token_broker.connection WHERE attempt_id IS NOT NULL AND attempt_replica LIKE '%/' || $1`;
+
 /** Attempts past their deadline whose lock can be had: whoever made them is gone. */
 export const OVERDUE_ATTEMPTS = `
   SELECT * FROM token_broker.connection

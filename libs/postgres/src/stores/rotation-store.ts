@@ -13,7 +13,7 @@ import type { Database } from '../database.js';
 import { toAttempt, toConnection } from '../mapping.js';
 import type { ConnectionRow } from '../rows.js';
 import { translated } from '../store-errors.js';
-import { CLAIM_DUE, CLAIM_ONE, HOLD, ALREADY_SAVED, OVERDUE_ATTEMPTS } from './rotation-sql.js';
+import { ALREADY_SAVED, ATTEMPTS_OF, CLAIM_DUE, CLAIM_ONE, HOLD, OVERDUE_ATTEMPTS } from './rotation-sql.js';
 import { saveStatement } from './rotation-changes.js';
 
 /** The rotation protocol's side of the database: claim, hold, save, take over. */
@@ -86,6 +86,11 @@ export class PostgresRotationStore implements RotationStore {
         return connections;
       }),
     );
+  }
+
+  async attemptsOf(spoolId: string): Promise<Connection[]> {
+    const rows = await translated(() => this.main.query<ConnectionRow[]>(ATTEMPTS_OF, [spoolId]));
+    return rows.map(toConnection);
   }
 
   async find(uid: string): Promise<Connection | undefined> {

@@ -1,0 +1,186 @@
+import type { Clock } from '../clock.js';
+import type { AccessToken, Connection, StoredAccessToken } from '../connection/connection.js';
+import type { Variant } from '../connection/variant.js';
+import type { OAuthClient } from '../oauth-client/oauth-client.js';
+import { sealingContext, type Sealer } from '../sealer.js';
+import { changeAfterFailure, type Failure } from './judge.js';
+import type { PendingSaves } from './pending-saves.js';
+import { dueAfterRotation } from './policy.js';
+import type {
+  FailureChange,
+  HeldAttempt,
+  Interpretation,
+  RotationChange,
+  RotationSave,
+  SaveResult,
+} from './ports.js';
+import type { Spool } from './spool.js';
+
+/** How a try at a rotation ended. */
+export type SpendOutcome =
+  | {
+      readonly kind: 'rotated';
+      /** The connection as it was before. */
+      readonly connection: Connection;
+      readonly token: AccessToken;
+      readonly generation: number;
+      readonly tokenTtlMs: number;
+      /** `false` while the database is away: the answer is held in memory and saved as soon as it is back. */
+      readonly saved: boolean;
+    }
+  | {
+      readonly kind: 'released' | 'denied' | 'doubted';
+      readonly connection: Connection;
+      readonly change: FailureChange;
+    }
+  /** The attempt was gone before anything was sent, or the row had moved on: somebody else's word counts. */
+  | { readonly kind: 'superseded'; readonly connection: Connection };
+
+/** One exchange that has come to its end, in this life of the process or in the one before. */
+export interface EndedExchange {
+  readonly connection: Connection;
+  readonly attemptId: string;
+  /** The generation that was, or would have been, spent. */
+  readonly generation: number;
+  readonly variant: Variant;
+  readonly requestedAt: number;
+}
+
+/** What the end of a rotation needs. */
+export interface FinisherParts {
+  readonly sealer: Sealer;
+  readonly pending: PendingSaves;
+  readonly spool: Spool;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+type Grant = Extract<Interpretation, { kind: 'granted' }>;
+
+/**
+ * From an answer to the row: steps 7 and 8. A rotation comes here from the wire, and a replay of the spool
+ * from the disk; what they do is the same.
+ */
+export class RotationFinisher {
+  constructor(private readonly parts: FinisherParts) {}
+
+  /** Saves what the answer means. */
+  async finish(
+    ended: EndedExchange,
+    client: OAuthClient,
+    meaning: Grant | Failure,
+    saver: Pick<HeldAttempt, 'save'>,
+  ): Promise<SpendOutcome> {
+    if (meaning.kind !== 'granted') return this.fail(ended, meaning, saver);
+    const { connection } = ended;
+    const token = accessTokenOf(meaning, client, ended);
+    const saved = await this.save(ended, await this.changeAfterGrant(meaning, client, ended, token), saver);
+    if (saved === 'superseded') return { kind: 'superseded', connection };
+    return {
+      kind: 'rotated',
+      connection,
+      token,
+      generation: token.generation,
+      tokenTtlMs: token.expiresAt - token.requestedAt,
+      saved: saved === 'saved',
+    };
+  }
+
+  /** Saves that there is no token, and why. */
+  async fail(
+    ended: EndedExchange,
+    failure: Failure,
+    saver: Pick<HeldAttempt, 'save'>,
+  ): Promise<SpendOutcome> {
+    const { clock, random } = this.parts;
+    const { connection } = ended;
+    const change: FailureChange = changeAfterFailure(connection, failure, clock.now(), random);
+    const saved = await this.save(ended, change, saver);
+    return saved === 'superseded'
+      ? { kind: 'superseded', connection }
+      : { kind: change.kind, connection, change };
+  }
+
+  private async changeAfterGrant(
+    grant: Grant,
+    client: OAuthClient,
+    { connection, variant }: EndedExchange,
+    token: AccessToken,
+  ): Promise<RotationChange> {
+    const { sealer, random } = this.parts;
+    const isDefault = variant.key === '';
+    const tokenTtlMs = token.expiresAt - token.requestedAt;
+    const { token: accessToken, ...rest } = token;
+    const stored: StoredAccessToken = {
+      ...rest,
+      token: await sealer.seal(
+        accessToken,
+        sealingContext.accessToken(connection.uid, variant.key, token.generation),
+      ),
+    };
+    return {
+      kind: 'rotated',
+      generation: token.generation,
+      accessToken: stored,
+      tokenTtlMs,
+      ...(await this.nextRefreshToken(grant, connection, token.generation)),
+      ...(isDefault && grant.scopes ? { scopes: grant.scopes } : {}),
+      ...(isDefault ? { dueAt: dueAfterRotation(client, token.requestedAt, tokenTtlMs, random) } : {}),
+    };
+  }
+
+  /** The next refresh token, sealed for its generation; the old one where the server did not rotate. */
+  private async nextRefreshToken(
+    grant: Grant,
+    connection: Connection,
+    generation: number,
+  ): Promise<Pick<Extract<RotationChange, { kind: 'rotated' }>, 'refreshToken'>> {
+    if (connection.grantType === 'client_credentials' || connection.refreshToken === undefined) return {};
+    const { sealer } = this.parts;
+    const next =
+      grant.refreshToken ??
+      (await sealer.open(
+        connection.refreshToken,
+        sealingContext.refreshToken(connection.uid, connection.generation),
+      ));
+    return { refreshToken: await sealer.seal(next, sealingContext.refreshToken(connection.uid, generation)) };
+  }
+
+  /**
+   * Saves; where that fails, for whatever reason, hands over to the pending saves, which own the answer from
+   * then on: no error may take it along (promise P3).
+   */
+  private async save(
+    ended: EndedExchange,
+    change: RotationChange,
+    saver: Pick<HeldAttempt, 'save'>,
+  ): Promise<SaveResult | 'pending'> {
+    const { connection, attemptId, generation } = ended;
+    const save: RotationSave = { uid: connection.uid, generation, attemptId, change };
+    try {
+      const result = await saver.save(save);
+      // Step 8. A record that is not marked as settled is replayed once more, which does nothing.
+      void this.parts.spool.settled(attemptId).catch(() => undefined);
+      return result;
+    } catch {
+      this.parts.pending.add(save);
+      return 'pending';
+    }
+  }
+}
+
+function accessTokenOf(grant: Grant, client: OAuthClient, ended: EndedExchange): AccessToken {
+  const { connection, variant, requestedAt } = ended;
+  const ttl = grant.expiresInMs ?? client.defaultTokenTtlMs;
+  return {
+    variantKey: variant.key,
+    token: grant.accessToken,
+    tokenType: grant.tokenType,
+    scopes: grant.scopes ?? (variant.scopes.length > 0 ? variant.scopes : connection.scopes),
+    resource: variant.resource,
+    generation: connection.grantType === 'client_credentials' ? 0 : connection.generation + 1,
+    requestedAt,
+    expiresAt: requestedAt + ttl,
+  };
+}

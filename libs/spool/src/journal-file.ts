@@ -1,0 +1,95 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+interface Waiting {
+  readonly line: string;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * An append-only file whose every append is on disk when it resolves. Appends that come while another is
+ * being synced share the next sync (group commit).
+ */
+export class JournalFile {
+  private waiting: Waiting[] = [];
+  private writing: Promise<void> | undefined;
+  private size: number;
+
+  private constructor(
+    readonly path: string,
+    private readonly handle: FileHandle,
+    size: number,
+  ) {
+    this.size = size;
+  }
+
+  /** Creates the file, which must not exist, with its first lines. File and directory are synced. */
+  static async create(path: string, lines: readonly string[]): Promise<JournalFile> {
+    const handle = await open(path, 'ax', 0o600);
+    const text = lines.join('');
+    await handle.write(text);
+    await handle.sync();
+    await syncDirectory(dirname(path));
+    return new JournalFile(path, handle, Buffer.byteLength(text));
+  }
+
+  /** How large it is, in bytes. */
+  get bytes(): number {
+    return this.size;
+  }
+
+  /** Appends a line; resolves once it is on disk, rejects where it may not be. */
+  append(line: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ line, resolve, reject });
+      this.writing ??= this.run().finally(() => (this.writing = undefined));
+    });
+  }
+
+  /** Waits for what is being written, and closes. */
+  async close(): Promise<void> {
+    await this.writing;
+    await this.handle.close();
+  }
+
+  private async run(): Promise<void> {
+    while (this.waiting.length > 0) {
+      const batch = this.waiting;
+      this.waiting = [];
+      try {
+        await this.write(batch.map(({ line }) => line).join(''));
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+  }
+
+  private async write(text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    const before = this.size;
+    try {
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } = await this.handle.write(bytes, done);
+        done += bytesWritten;
+      }
+      await this.handle.datasync();
+      this.size += bytes.length;
+    } catch (error) {
+      // Half a line would damage the one that follows it: cut it off again.
+      await this.handle.truncate(before).catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+/** A new name in a directory is durable only once the directory is (fsync(2)). */
+export async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

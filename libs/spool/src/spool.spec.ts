@@ -1,0 +1,175 @@
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DEFAULT_VARIANT, type Sealed, type SpooledAnswer, type SpooledSending } from '#libs/core';
+import { decodeJournal, encodeRecord } from './record.js';
+import { FileSpool } from './index.js';
+
+const INSTALLATION = 'installation-1';
+const ANSWER: SpooledAnswer = { status: 200, headers: {}, body: 'sealed-body' as Sealed };
+
+function sending(attemptId: string): SpooledSending {
+  return {
+    attemptId,
+    uid: `uid-of-${attemptId}`,
+    generation: 3,
+    variant: DEFAULT_VARIANT,
+    requestedAt: 1_000,
+  };
+}
+
+describe('FileSpool', () => {
+  let dir: string;
+
+  beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'spool-'))));
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  const open = (): Promise<FileSpool> => FileSpool.open(dir, INSTALLATION);
+  const journal = (): string =>
+    readdirSync(dir)
+      .filter((name) => name.startsWith('segment-'))
+      .map((name) => readFileSync(join(dir, name), 'utf8'))
+      .join('');
+  const lastSegment = (): string =>
+    join(
+      dir,
+      readdirSync(dir)
+        .filter((n) => n.startsWith('segment-'))
+        .toSorted()
+        .at(-1)!,
+    );
+
+  it('P3: what was journaled is on disk when it resolves, and there after a restart', async () => {
+    const spool = await open();
+    await spool.sent(sending('a'));
+    expect(journal()).toContain('"uid-of-a"');
+    await spool.answered('a', ANSWER);
+    expect(journal()).toContain('sealed-body');
+    await spool.sent(sending('b'));
+    await spool.close();
+
+    const again = await open();
+    expect(again.attempts()).toEqual([
+      { sent: sending('a'), answer: ANSWER, settled: false },
+      { sent: sending('b'), settled: false },
+    ]);
+    expect(again.id).toBe(spool.id);
+    expect(again.damaged).toBe(0);
+    await again.close();
+  });
+
+  it('a settled attempt stays as a redo log, marked', async () => {
+    const spool = await open();
+    await spool.sent(sending('a'));
+    await spool.answered('a', ANSWER);
+    await spool.settled('a');
+    await spool.close();
+    const again = await open();
+    expect(again.attempts()).toEqual([{ sent: sending('a'), answer: ANSWER, settled: true }]);
+    await again.close();
+  });
+
+  it('many at once are all there, in segments that do not grow without bound', async () => {
+    const spool = await open();
+    const body = 'x'.repeat(60_000) as Sealed;
+    await Promise.all(
+      Array.from({ length: 200 }, async (_, i) => {
+        await spool.sent(sending(`${i}`));
+        await spool.answered(`${i}`, { ...ANSWER, body });
+        if (i % 2 === 0) await spool.settled(`${i}`);
+      }),
+    );
+    await spool.close();
+    const again = await open();
+    const attempts = again.attempts();
+    expect(attempts).toHaveLength(200);
+    expect(attempts.filter(({ settled }) => settled)).toHaveLength(100);
+    expect(attempts.every(({ answer }) => answer?.body === body)).toBe(true);
+    await again.close();
+    expect(readdirSync(dir).filter((name) => name.startsWith('segment-'))).toHaveLength(1);
+  });
+
+  it('a torn write at the end costs the torn record only', async () => {
+    const spool = await open();
+    await spool.sent(sending('a'));
+    await spool.close();
+    appendFileSync(
+      lastSegment(),
+      encodeRecord({ type: 'answered', attemptId: 'a', at: 1, answer: ANSWER }).slice(0, 40),
+    );
+    const again = await open();
+    expect(again.attempts()).toEqual([{ sent: sending('a'), settled: false }]);
+    expect(again.damaged).toBe(0);
+    await again.close();
+  });
+
+  it('a cut file is read as far as it goes, and a flipped bit is noticed', async () => {
+    const spool = await open();
+    await spool.sent(sending('a'));
+    await spool.sent(sending('b'));
+    await spool.close();
+    const bytes = readFileSync(lastSegment());
+    bytes[30] = (bytes[30] ?? 0) ^ 1;
+    writeFileSync(lastSegment(), bytes);
+    const again = await open();
+    expect(again.damaged).toBe(1);
+    expect(again.attempts()).toEqual([{ sent: sending('b'), settled: false }]);
+    await again.close();
+    truncateSync(lastSegment(), 5);
+    const third = await open();
+    expect(third.attempts()).toEqual([]);
+    await third.close();
+  });
+
+  it('refuses a directory that another live process has, and takes over from a dead one', async () => {
+    const spool = await open();
+    writeFileSync(
+      join(dir, 'owner.json'),
+      JSON.stringify({ host: hostname(), pid: process.ppid, started: startOf(process.ppid) }),
+    );
+    await expect(open()).rejects.toMatchObject({ name: 'SpoolInUseError' });
+    writeFileSync(
+      join(dir, 'owner.json'),
+      JSON.stringify({ host: hostname(), pid: 2 ** 22 + 1, started: '1' }),
+    );
+    const taken = await open();
+    await taken.close();
+    writeFileSync(join(dir, 'owner.json'), JSON.stringify({ host: 'elsewhere', pid: 1, started: '1' }));
+    await expect(open()).rejects.toThrow('elsewhere');
+    rmSync(join(dir, 'owner.json'));
+    await spool.close();
+  });
+
+  it('refuses a spool of another database', async () => {
+    await (await open()).close();
+    await expect(FileSpool.open(dir, 'installation-2')).rejects.toMatchObject({ name: 'ForeignSpoolError' });
+    await (await open()).close();
+  });
+
+  it('a full disk is an error before anything counts as journaled', async () => {
+    const spool = await open();
+    await spool.close();
+    await expect(spool.sent(sending('a'))).rejects.toThrow();
+    expect(spool.attempts()).toEqual([]);
+  });
+});
+
+describe('journal lines', () => {
+  it('come back as they were, whatever stands in them', () => {
+    const record = { type: 'sent' as const, attemptId: 'a\n"b\u2028', at: 1, sending: { x: '\ud800' } };
+    expect(decodeJournal(encodeRecord(record)).records).toEqual([record]);
+  });
+});
+
+function startOf(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
