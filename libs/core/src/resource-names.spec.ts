@@ -17,7 +17,10 @@ import {
 
 const LETTERS = 'abcXYZ019-._~@';
 const segment = fc
-  .tuple(fc.constantFrom(...'abcXYZ019'), fc.string({ unit: fc.constantFrom(...LETTERS), maxLength: 20 }))
+  .tuple(
+    fc.constantFrom(...'abcXYZ019'.split('')),
+    fc.string({ unit: fc.constantFrom(...LETTERS.split('')), maxLength: 20 }),
+  )
   .map(([first, rest]) => first + rest);
 
 describe('names', () => {

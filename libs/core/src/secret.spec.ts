@@ -16,7 +16,10 @@ describe('P9: a secret', () => {
       'an error’s message',
       () => inspect(new Error(`failed with ${secret as unknown as string}`, { cause: secret })),
     ],
-    ['its own keys', () => JSON.stringify([Object.entries(secret), Object.entries({ ...secret })])],
+    [
+      'its own keys',
+      () => JSON.stringify([Object.entries(secret), Object.entries(Object.assign({}, secret))]),
+    ],
     ['a map', () => inspect(new Map([[secret, secret]]))],
   ])('is not shown by %s', (_how, show) => {
     expect(show()).not.toContain(VALUE);

@@ -20,7 +20,7 @@ import { FakeSpool } from './fake-spool.js';
 import { FakeRotationStore } from './fake-rotation-store.js';
 import { FakeTokenEndpoint } from './fake-token-endpoint.js';
 import { FakeTokenStore } from './fake-token-store.js';
-import type { FakeWorld } from './fake-world.js';
+import type { FakeSurroundings } from './fake-surroundings.js';
 
 /** Wakes whoever waits for news, when a test says so. */
 export class FakeHints implements ChangeHints {
@@ -68,7 +68,7 @@ export class FakeReplica {
   policy = AccessPolicy.DENY_ALL;
 
   constructor(
-    readonly world: FakeWorld,
+    readonly world: FakeSurroundings,
     readonly name: string,
     heldCapacity = 1_000,
     /** The disk of the replica; give the one of its life before to a replica that comes back. */

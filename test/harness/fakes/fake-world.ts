@@ -1,30 +1,16 @@
 import {
   sealingContext,
   type Connection,
-  type OAuthClient,
   type RotationChange,
-  type RotationTimings,
   type Secret,
   type StoredAccessToken,
 } from '#libs/core';
-import { CollectedEvents } from './collected-events.js';
-import { FakeAuthorizationServer } from './fake-authorization-server.js';
-import { FakeClock } from './fake-clock.js';
-import { FakeDatabase } from './fake-database.js';
 import { FakeReplica } from './fake-replica.js';
-import { FakeSealer } from './fake-sealer.js';
-import { sampleClient, sampleConnection } from './samples.js';
+import { FakeSurroundings } from './fake-surroundings.js';
+import { sampleConnection } from './samples.js';
 
-/** What all replicas share: one database, one authorization server, one key ring, one clock. */
-export class FakeWorld {
-  readonly clock = new FakeClock();
-  readonly database = new FakeDatabase(this.clock);
-  readonly server = new FakeAuthorizationServer();
-  readonly sealer = new FakeSealer();
-  readonly events = new CollectedEvents();
-  readonly clients = new Map<string, OAuthClient>([['c', sampleClient()]]);
-  readonly timings: RotationTimings = { exchangeTimeoutMs: 20_000, attemptDeadlineMs: 60_000 };
-
+/** The surroundings, with what tests put into them and look at. */
+export class FakeWorld extends FakeSurroundings {
   /** One more replica. */
   replica(name = 'replica-1'): FakeReplica {
     return new FakeReplica(this, name);

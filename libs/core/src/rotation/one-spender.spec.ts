@@ -39,7 +39,7 @@ type Deed =
   | { readonly do: 'time'; readonly ms: number }
   | { readonly do: 'outage' | 'recovery' | 'cut sessions' };
 
-const deed: fc.Arbitrary<Deed> = fc.oneof(
+const deed = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
