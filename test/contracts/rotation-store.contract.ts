@@ -103,10 +103,11 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       expect((await store.find(uid))?.generation).toBe(2);
     });
 
-    it('P1: a save for another attempt or another generation changes nothing', async () => {
+    it('P1: a failure of another attempt, and any save for another generation, changes nothing', async () => {
       const uid = await subject.addConnection();
       const claim = await claimed(uid);
-      const stranger = { ...saveOf(claim, rotatedTo(2)), attemptId: randomUUID() };
+      const denied = { kind: 'denied', lastError: error('invalid_grant') } as const;
+      const stranger = { ...saveOf(claim, denied), attemptId: randomUUID() };
       expect(await store.save(stranger)).toBe('superseded');
       expect(await store.save({ ...saveOf(claim, rotatedTo(2)), generation: 7 })).toBe('superseded');
       expect((await store.find(uid))?.generation).toBe(1);
@@ -207,7 +208,7 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       expect(await store.find(uid)).toMatchObject({ state: 'ACTIVE', generation: 2 });
     });
 
-    it('P1: a late answer is refused once the doubt is being probed', async () => {
+    it('P3: a late answer counts although a probe was claimed, and the probe then finds nothing to send', async () => {
       const uid = await subject.addConnection();
       const claim = await claimed(uid);
       await subject.expireAttempt(uid);
@@ -216,8 +217,65 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
         lastError: error('replica_gone'),
         probeAt: Date.now() - 1,
       }));
-      await claimed(uid);
-      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('superseded');
+      const probe = await claimed(uid);
+      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('saved');
+      expect(await store.hold(probe)).toBeUndefined();
+      expect(await store.find(uid)).toMatchObject({ state: 'ACTIVE', generation: 2 });
+    });
+
+    it('P3: a late answer counts although the connection was given up meanwhile, and is claimed again', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      await subject.expireAttempt(uid);
+      await store.takeOver(10, () => ({ kind: 'denied', lastError: error('in_doubt_unresolved') }));
+      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('saved');
+      expect(await store.find(uid)).toMatchObject({
+        state: 'ACTIVE',
+        generation: 2,
+        refreshToken: 'sealed-2',
+      });
+    });
+
+    it('P3: a late failure says nothing about an attempt that was taken over', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      await subject.expireAttempt(uid);
+      const probeAt = Date.now() + 3_600_000;
+      await store.takeOver(10, () => ({ kind: 'doubted', lastError: error('replica_gone'), probeAt }));
+      const late = {
+        kind: 'released',
+        lastError: error('down'),
+        failureCount: 1,
+        notBefore: Date.now(),
+      } as const;
+      await store.save(saveOf(claim, late));
+      expect(await store.find(uid)).toMatchObject({ state: 'IN_DOUBT', dueAt: probeAt });
+    });
+
+    it('an answer from before the user authorized anew is refused', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      const stale = { ...saveOf(claim, rotatedTo(2)), attemptId: randomUUID(), authorizationEpoch: 7 };
+      expect(await store.save(stale)).toBe('superseded');
+    });
+
+    it('a failure of one variant leaves the plan of the connection as it is', async () => {
+      const uid = await subject.addConnection();
+      const before = await store.find(uid);
+      const claim = await claimed(uid);
+      await store.save(
+        saveOf(claim, {
+          kind: 'released',
+          lastError: error('invalid_target'),
+          failureCount: 1,
+          notBefore: Date.now() + 3_600_000,
+          variantOnly: true,
+        }),
+      );
+      const after = await store.find(uid);
+      expect(after?.attempt).toBeUndefined();
+      expect(after).toMatchObject({ dueAt: before?.dueAt, failureCount: 0 });
+      expect(after?.notBefore).toBeUndefined();
     });
 
     it('P1: an attempt cannot be held once its connection is paused', async () => {
@@ -239,15 +297,6 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       expect((await store.find(uid))?.state).toBe('PAUSED');
       await subject.transition(uid, 'resumed');
       expect((await store.find(uid))?.state).toBe(state);
-    });
-
-    it('P3: an answer that comes too late to count is not called saved', async () => {
-      const uid = await subject.addConnection();
-      const claim = await claimed(uid);
-      await subject.expireAttempt(uid);
-      await store.takeOver(10, () => ({ kind: 'denied', lastError: error('in_doubt_unresolved') }));
-      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('superseded');
-      expect(await store.find(uid)).toMatchObject({ state: 'REAUTHORIZATION_REQUIRED', generation: 1 });
     });
 
     it('P3: the answer of an attempt that was taken over counts although the connection was paused since', async () => {
@@ -280,6 +329,7 @@ export function saveOf(claim: Claim, change: RotationChange): RotationSave {
   return {
     uid: claim.connection.uid,
     generation: claim.attempt.generation,
+    authorizationEpoch: claim.connection.authorizationEpoch,
     attemptId: claim.attempt.id,
     change,
   };

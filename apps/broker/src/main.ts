@@ -49,7 +49,7 @@ async function bootOrClose(foundation: Foundation): Promise<RunningBroker> {
 
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
     // Whoever started us over a channel (the development stack) is gone.
     process.once('disconnect', () => resolve('disconnect'));
   });

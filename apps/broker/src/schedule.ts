@@ -35,10 +35,10 @@ export class Schedule implements OnApplicationBootstrap {
     this.every('directory', SYNC_EVERY_MS, () => this.directory.tryRefresh());
   }
 
-  /** No more ticks; the rotations under way go on. */
-  stop(): void {
-    this.rotations.stop();
+  /** No more ticks; resolves when no claim is being made any more. Rotations under way go on. */
+  async stop(): Promise<void> {
     for (const name of this.registry.getIntervals()) this.registry.deleteInterval(name);
+    await this.rotations.stop();
   }
 
   private every(name: string, ms: number, work: () => Promise<void>): void {

@@ -1,4 +1,4 @@
-import { PendingSaves, Rotator, sleep } from '#libs/core';
+import { DemandRotations, PendingSaves, Rotator, sleep } from '#libs/core';
 import { ChangeFeed } from '#libs/postgres';
 import type { GrpcServer } from '#libs/grpc';
 import type { RunningBroker } from './boot.js';
@@ -21,10 +21,15 @@ export async function shutDown({ app, foundation }: RunningBroker): Promise<numb
   app.get(Lifecycle).draining();
   const grpc = app.get<GrpcServer>(GRPC_SERVER);
   grpc.setServing(false);
-  app.get(Schedule).stop();
-  const limit = config.exchangeTimeoutMs + GRACE_MS;
+  // An exchange may begin late in its attempt, and then still has all of its time.
+  const limit = config.attemptDeadlineMs + GRACE_MS;
   const over = new AbortController();
-  await Promise.all([grpc.close(limit), Promise.race([app.get(Rotator).idle(), sleep(limit, over.signal)])]);
+  const ended = (async () => {
+    // In this order: what may claim first, so that nothing begins after the last look.
+    await Promise.all([grpc.close(limit), app.get(Schedule).stop(), app.get(DemandRotations).stop()]);
+    await app.get(Rotator).idle();
+  })();
+  await Promise.race([ended, sleep(limit, over.signal)]);
   over.abort();
   const pending = app.get(PendingSaves);
   if (pending.size > 0) {
@@ -33,10 +38,10 @@ export async function shutDown({ app, foundation }: RunningBroker): Promise<numb
       'waiting for the database to save what is in hand',
     );
   }
-  const lost = await pending.drain(PENDING_SAVES_MS);
+  const left = (await pending.drain(PENDING_SAVES_MS)) + app.get(Rotator).inFlight;
   await app.get(ChangeFeed).stop();
   await app.close();
   await foundation.spool.close();
   await database.close();
-  return lost;
+  return left;
 }

@@ -111,7 +111,7 @@ export class Child {
   }
 
   /** SIGTERM, and SIGKILL where it takes longer than it may. Answers its exit status. */
-  async stop(timeoutMs = 45_000): Promise<number> {
+  async stop(timeoutMs = 80_000): Promise<number> {
     if (this.running) this.process.kill('SIGTERM');
     const timer = setTimeout(() => this.process.kill('SIGKILL'), timeoutMs);
     try {

@@ -1,6 +1,9 @@
 /** Ten years: whoever says more does not mean it. */
 const LONGEST_TTL_SECONDS = 10 * 365 * 24 * 60 * 60;
 
+/** RFC 6749 section 3.3; what is none would not even be storable. */
+const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/;
+
 /** A successful answer (RFC 6749 section 5.1), as far as it makes sense. */
 export interface TokenResponse {
   readonly accessToken: string;
@@ -53,5 +56,9 @@ function ttlMs(value: unknown): number | undefined {
 
 function scopesOf(value: unknown): string[] {
   const scopes = Array.isArray(value) ? value : typeof value === 'string' ? value.split(/\s+/) : [];
-  return [...new Set(scopes.filter((scope): scope is string => typeof scope === 'string' && scope !== ''))];
+  return [
+    ...new Set(
+      scopes.filter((scope): scope is string => typeof scope === 'string' && SCOPE_TOKEN.test(scope)),
+    ),
+  ];
 }

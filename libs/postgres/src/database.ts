@@ -95,6 +95,8 @@ export function dataSource(
       connectionString: options.url,
       max: connections,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      // A connection whose other end has gone silent must not stay for long.
+      maxLifetimeSeconds: 120,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       statement_timeout: STATEMENT_TIMEOUT_MS,

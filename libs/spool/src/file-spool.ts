@@ -26,6 +26,7 @@ export class FileSpool implements Spool {
   private readonly kept = new Map<string, Kept>();
   private segment: JournalFile | undefined;
   private sequence = 0;
+  private carriedBytes = 0;
   private renewing: Promise<void> | undefined;
 
   private constructor(
@@ -87,7 +88,9 @@ export class FileSpool implements Spool {
     if (!kept || kept.settledAt !== undefined) return;
     kept.settledAt = Date.now();
     await this.append('settled', attemptId, {});
-    if (this.segment && this.segment.bytes > SEGMENT_BYTES) await this.renew();
+    // Twice what was carried over: the work of renewing stays in proportion to what was written.
+    if (this.segment && this.segment.bytes > Math.max(SEGMENT_BYTES, 2 * this.carriedBytes))
+      await this.renew();
   }
 
   async close(): Promise<void> {
@@ -142,6 +145,7 @@ export class FileSpool implements Spool {
     this.sequence += 1;
     const path = join(this.dir, `segment-${String(this.sequence).padStart(10, '0')}.log`);
     const next = await JournalFile.create(path, lines);
+    this.carriedBytes = next.bytes;
     const last = this.segment;
     this.segment = next;
     await last?.close();

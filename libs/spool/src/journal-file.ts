@@ -28,7 +28,8 @@ export class JournalFile {
   static async create(path: string, lines: readonly string[]): Promise<JournalFile> {
     const handle = await open(path, 'ax', 0o600);
     const text = lines.join('');
-    await handle.write(text);
+    // writeFile, unlike write, goes on until all of it is written.
+    await handle.writeFile(text);
     await handle.sync();
     await syncDirectory(dirname(path));
     return new JournalFile(path, handle, Buffer.byteLength(text));

@@ -21,6 +21,7 @@ function sending(attemptId: string): SpooledSending {
     attemptId,
     uid: `uid-of-${attemptId}`,
     generation: 3,
+    authorizationEpoch: 1,
     variant: DEFAULT_VARIANT,
     requestedAt: 1_000,
   };

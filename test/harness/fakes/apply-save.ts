@@ -20,7 +20,7 @@ export function applySave(database: FakeDatabase, row: FakeRow, save: RotationSa
     if (draft.grantType !== 'client_credentials') draft.generation = change.generation;
     if (change.refreshToken) draft.refreshToken = change.refreshToken;
     if (change.scopes) draft.scopes = change.scopes;
-    if (change.dueAt !== undefined) draft.dueAt = change.dueAt;
+    draft.dueAt = change.dueAt ?? draft.dueAt ?? database.clock.now();
     if (change.accessToken.variantKey === '') draft.expiresAt = change.accessToken.expiresAt;
     draft.tokenTtlMs = change.tokenTtlMs;
     draft.lastRotatedAt = database.clock.now();
@@ -29,7 +29,7 @@ export function applySave(database: FakeDatabase, row: FakeRow, save: RotationSa
     delete draft.lastError;
     row.tokens.set(change.accessToken.variantKey, change.accessToken);
   } else {
-    draft.lastError = change.lastError;
+    if (change.kind !== 'released' || !change.variantOnly) draft.lastError = change.lastError;
     applyFailure(draft, change);
   }
   delete draft.attempt;
@@ -43,6 +43,7 @@ export function applySave(database: FakeDatabase, row: FakeRow, save: RotationSa
 function applyFailure(draft: Draft, change: Exclude<RotationSave['change'], { kind: 'rotated' }>): void {
   switch (change.kind) {
     case 'released':
+      if (change.variantOnly) return;
       draft.failureCount = change.failureCount;
       draft.notBefore = change.notBefore;
       draft.dueAt = change.notBefore;
@@ -60,12 +61,16 @@ function applyFailure(draft: Draft, change: Exclude<RotationSave['change'], { ki
   }
 }
 
-/** The guard of every save: this generation and this attempt, or a doubt that nothing was done about. */
-function guardHolds({ connection, lastAttemptId }: FakeRow, save: RotationSave): boolean {
+/** The guard: failures are the present attempt's; a new token counts while the row is where it came from. */
+function guardHolds({ connection }: FakeRow, save: RotationSave): boolean {
   if (connection.generation !== save.generation) return false;
-  if (connection.attempt) return connection.attempt.id === save.attemptId;
-  const inDoubt = connection.state === 'IN_DOUBT' || connection.stateBeforePause === 'IN_DOUBT';
-  return inDoubt && lastAttemptId === save.attemptId;
+  if (connection.attempt?.id === save.attemptId) return true;
+  return (
+    save.change.kind === 'rotated' &&
+    connection.grantType === 'refresh_token' &&
+    connection.state !== 'REVOKED' &&
+    connection.authorizationEpoch === save.authorizationEpoch
+  );
 }
 
 /** What happens while a connection is paused happens to the state it will resume to. */

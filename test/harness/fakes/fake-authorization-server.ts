@@ -85,6 +85,12 @@ export class FakeAuthorizationServer {
     return token !== undefined && !token.spent && !this.ended.has(token.lineage);
   }
 
+  /** Whether the server has ended the lineage of a refresh token, since one of it was used twice. */
+  hasEnded(refreshToken: Secret): boolean {
+    const token = this.issued.get(refreshToken.reveal());
+    return token !== undefined && this.ended.has(token.lineage);
+  }
+
   /** The refresh tokens that came in after they had been used up. */
   get reuses(): Presented[] {
     return this.ledger.filter(({ reused }) => reused);

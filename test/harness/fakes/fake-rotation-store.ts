@@ -98,10 +98,11 @@ export class FakeRotationStore implements RotationStore {
         .slice(0, limit);
       return overdue.map((row) => {
         const { connection } = row;
-        const { uid, generation, attempt } = connection;
+        const { uid, generation, authorizationEpoch, attempt } = connection;
         applySave(this.database, row, {
           uid,
           generation,
+          authorizationEpoch,
           attemptId: attempt?.id ?? '',
           change: decide(connection),
         });

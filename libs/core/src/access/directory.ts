@@ -28,6 +28,7 @@ export class Directory implements ClientSource {
   private clients = new Map<string, OAuthClient>();
   private access = AccessPolicy.DENY_ALL;
   private refreshing: Promise<void> | undefined;
+  private next: Promise<void> | undefined;
 
   /**
    * @param administrators identities that administer from the first start on; they come from the
@@ -62,10 +63,18 @@ export class Directory implements ClientSource {
 
   /** Reads the directory if it has changed. @throws {StoreUnavailableError} */
   refresh(): Promise<void> {
-    this.refreshing ??= this.load().finally(() => {
-      this.refreshing = undefined;
-    });
-    return this.refreshing;
+    if (!this.refreshing) {
+      this.refreshing = this.load().finally(() => (this.refreshing = undefined));
+      return this.refreshing;
+    }
+    // What is being read may be from before the change that this is called for: read once more after it.
+    this.next ??= this.refreshing
+      .catch(() => undefined)
+      .then(() => {
+        this.next = undefined;
+        return this.refresh();
+      });
+    return this.next;
   }
 
   /** {@link Directory.refresh} for timers and hints: while the database is away, what is known stays. */

@@ -68,6 +68,13 @@ export function serverDown(
   description: string | undefined,
   retryAfterMs: number,
 ): Refusal {
+  if (code === 'database_unavailable') {
+    return {
+      reason: 'DATABASE_UNAVAILABLE',
+      message: 'The database went away before anything was sent. Try again.',
+      retryAfterMs: 2_000,
+    };
+  }
   if (code !== undefined && NEEDS_REPAIR.has(code)) {
     return {
       reason: 'AUTHORIZATION_SERVER_REFUSED',
@@ -81,5 +88,14 @@ export function serverDown(
     message: `The authorization server gives no new access token now (${code ?? 'unknown'}: ${description ?? 'no reason known'}). The broker keeps trying.`,
     metadata: { last_error: code ?? 'unknown' },
     retryAfterMs: Math.max(retryAfterMs, 250),
+  };
+}
+
+/** The refusal of a replica that is about to end. */
+export function shuttingDown(): Refusal {
+  return {
+    reason: 'SHUTTING_DOWN',
+    message: 'This replica is shutting down. Ask another one.',
+    retryAfterMs: 250,
   };
 }

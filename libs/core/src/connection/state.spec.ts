@@ -10,7 +10,7 @@ const EXPECTED: Record<ConnectionState, Array<ConnectionState | typeof BEFORE | 
   //                         authorized rotated   doubted     denied       paused    resumed  revoked
   ACTIVE: ['ACTIVE', 'ACTIVE', 'IN_DOUBT', REAUTHORIZE, 'PAUSED', refused, 'REVOKED'],
   IN_DOUBT: ['ACTIVE', 'ACTIVE', 'IN_DOUBT', REAUTHORIZE, 'PAUSED', refused, 'REVOKED'],
-  REAUTHORIZATION_REQUIRED: ['ACTIVE', refused, refused, refused, refused, refused, 'REVOKED'],
+  REAUTHORIZATION_REQUIRED: ['ACTIVE', 'ACTIVE', refused, refused, refused, refused, 'REVOKED'],
   PAUSED: ['ACTIVE', refused, refused, refused, refused, BEFORE, 'REVOKED'],
   REVOKED: ['ACTIVE', refused, refused, refused, refused, refused, refused],
 };

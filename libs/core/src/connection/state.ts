@@ -34,7 +34,8 @@ const TRANSITIONS: Readonly<
     paused: 'PAUSED',
     revoked: 'REVOKED',
   },
-  REAUTHORIZATION_REQUIRED: { authorized: 'ACTIVE', revoked: 'REVOKED' },
+  // `rotated`: an answer that came late proves that the authorization is alive after all.
+  REAUTHORIZATION_REQUIRED: { authorized: 'ACTIVE', rotated: 'ACTIVE', revoked: 'REVOKED' },
   PAUSED: { authorized: 'ACTIVE', resumed: 'BEFORE_PAUSE', revoked: 'REVOKED' },
   REVOKED: { authorized: 'ACTIVE' },
 };

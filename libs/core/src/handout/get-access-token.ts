@@ -55,6 +55,7 @@ const PASSING: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   'AUTHORIZATION_SERVER_REFUSED',
   'CONNECTION_IN_DOUBT',
   'DATABASE_UNAVAILABLE',
+  'SHUTTING_DOWN',
   'WAIT_EXPIRED',
 ]);
 
@@ -142,10 +143,12 @@ export class AccessTokenHandOut {
       const timeout = sleep(request.deadline - clock.monotonic(), over.signal).then(() => undefined);
       const answer = await Promise.race([flight, timeout]).finally(() => over.abort());
       if (answer === undefined) return { refusal: waitExpired() };
-      // A flight that somebody else began may have brought less life than this caller wants.
-      if (!joined || 'refusal' in answer) return answer;
+      if (!joined) return answer;
+      // A flight that somebody else began may have brought less life than this caller wants, or a refusal
+      // that is about what that one asked for.
       const good = this.fromMemory(request);
       if (good) return good;
+      if ('refusal' in answer && PASSING.has(answer.refusal.reason)) return answer;
     }
     return { refusal: waitExpired() };
   }

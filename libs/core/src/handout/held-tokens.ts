@@ -121,6 +121,15 @@ export class HeldTokens implements RotationListener {
     if (oldest !== undefined) this.forget(oldest);
   }
 
+  /** One that does not open must not take the others of its batch along; what is held of it stays. */
+  private async keepIfItOpens(found: ConnectionWithTokens): Promise<void> {
+    try {
+      await this.keep(found);
+    } catch (error) {
+      this.events.emit({ type: 'fault', during: 'reload', error });
+    }
+  }
+
   private async reload(): Promise<void> {
     if (this.reloading) return;
     this.reloading = true;
@@ -130,7 +139,7 @@ export class HeldTokens implements RotationListener {
         const found = await this.store.findByUids(uids);
         for (const uid of uids) this.stale.delete(uid);
         const present = new Set(found.map(({ connection }) => connection.uid));
-        for (const one of found) await this.keep(one);
+        for (const one of found) await this.keepIfItOpens(one);
         for (const uid of uids) {
           const name = this.nameByUid.get(uid);
           if (name !== undefined && !present.has(uid)) this.forget(name);

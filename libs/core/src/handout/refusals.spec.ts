@@ -124,7 +124,7 @@ describe('refusals that say what to do', () => {
 
   it('a service account by client credentials has no link', async () => {
     await world.addConnection({ uid: 's', connectionId: 's', grantType: 'client_credentials' });
-    replica.endpoint.plan('final');
+    world.database.patch('s', { state: 'REAUTHORIZATION_REQUIRED' });
     const answer = await get(JOB, 's');
     expect(answer).toMatchObject({ refusal: { reason: 'REAUTHORIZATION_REQUIRED' } });
     expect(JSON.stringify(answer)).not.toContain('reconnect_uri');

@@ -30,8 +30,11 @@ export type ClientRow = Omit<OAuthClient, 'revision' | 'createdAt' | 'updatedAt'
 export interface ClientStore {
   /** @throws {BrokerError} `ALREADY_EXISTS` */
   createClient(client: ClientRow): Promise<OAuthClient>;
-  /** Replaces it; its connections are tried again at once. `undefined` where it does not exist. */
-  replaceClient(client: ClientRow): Promise<OAuthClient | undefined>;
+  /**
+   * Replaces it where it is still at this revision; its failing connections are tried again at once.
+   * `undefined` where it has changed meanwhile, or is gone.
+   */
+  replaceClient(client: ClientRow, fromRevision: number): Promise<OAuthClient | undefined>;
   /** `false` where it does not exist. @throws {BrokerError} `CLIENT_IN_USE` while it has connections */
   deleteClient(id: string): Promise<boolean>;
 }
@@ -84,8 +87,13 @@ export class ClientAdministration {
     await this.directory.refresh();
     const present = await this.existing(id);
     const row = await this.rowOf(present.uid, id, change(present), present);
-    const updated = await this.store.replaceClient(row);
-    if (!updated) throw notFound(id);
+    const updated = await this.store.replaceClient(row, present.revision);
+    if (!updated) {
+      throw BrokerError.of(
+        'STATE_CONFLICT',
+        `${clientName(id)} was changed by somebody else meanwhile. Look at it, and try again.`,
+      );
+    }
     await this.changed(caller, 'updated', id);
     return updated;
   }

@@ -95,7 +95,9 @@ export class RotationFinisher {
   ): Promise<SpendOutcome> {
     const { clock, random } = this.parts;
     const { connection } = ended;
-    const change: FailureChange = changeAfterFailure(connection, failure, clock.now(), random);
+    const whole: FailureChange = changeAfterFailure(connection, failure, clock.now(), random);
+    const change: FailureChange =
+      whole.kind === 'released' && ended.variant.key !== '' ? { ...whole, variantOnly: true } : whole;
     const saved = await this.save(ended, change, saver);
     return saved === 'superseded'
       ? { kind: 'superseded', connection }
@@ -157,7 +159,8 @@ export class RotationFinisher {
     saver: Pick<HeldAttempt, 'save'>,
   ): Promise<SaveResult | 'pending'> {
     const { connection, attemptId, generation } = ended;
-    const save: RotationSave = { uid: connection.uid, generation, attemptId, change };
+    const { uid, authorizationEpoch } = connection;
+    const save: RotationSave = { uid, generation, authorizationEpoch, attemptId, change };
     try {
       const result = await saver.save(save);
       // Step 8. A record that is not marked as settled is replayed once more, which does nothing.

@@ -34,18 +34,25 @@ export function changeAfterFailure(
     case 'refused':
       return released();
     case 'final':
+      // There is no user who could grant it again: an administrator repairs the client or its linked user.
+      if (connection.grantType === 'client_credentials') return released();
       return { kind: 'denied', lastError: explainDenial(connection, lastError) };
     case 'unanswered':
     case 'doubtful':
       // Client credentials are not used up: a lost answer costs nothing.
       if (connection.grantType === 'client_credentials') return released();
-      if (connection.state === 'IN_DOUBT') return { kind: 'denied', lastError: probeFailed(lastError) };
+      if (isInDoubt(connection)) return { kind: 'denied', lastError: probeFailed(lastError) };
       return { kind: 'doubted', lastError, probeAt: probeAt(connection, now) };
   }
 }
 
+/** Also where it was paused meanwhile: the doubt is what the pause goes back to. */
+function isInDoubt(connection: Connection): boolean {
+  return connection.state === 'IN_DOUBT' || connection.stateBeforePause === 'IN_DOUBT';
+}
+
 function explainDenial(connection: Connection, error: LastError): LastError {
-  if (connection.state !== 'IN_DOUBT') return error;
+  if (!isInDoubt(connection)) return error;
   const before = connection.lastError;
   return {
     ...error,

@@ -58,20 +58,37 @@ describe('P3: the answer outlives the database', () => {
     expect(world.connection()).toMatchObject({ state: 'ACTIVE', generation: 2 });
   });
 
-  it('P1: does not count once another replica is probing the doubt', async () => {
-    goAwayBeforeTheAnswer();
-    await replica.rotate();
-    world.clock.advance(61_000);
-    world.database.comeBack();
-    const other = world.replica('replica-2');
-    world.database.plan('save', 'away', 'away');
-    other.endpoint.plan('final');
-    await other.due().tick();
-    await other.rotator.idle();
-    await timersRun(2_000);
-    expect(replica.settled).toMatchObject([{ result: 'superseded' }]);
-    expect(world.connection()).toMatchObject({ state: 'REAUTHORIZATION_REQUIRED', generation: 1 });
-  });
+  it.each([
+    [
+      'is good after all where the server let the probe’s reuse pass',
+      'final',
+      { state: 'ACTIVE', generation: 3 },
+    ],
+    [
+      'is found out by the next rotation where reuse ended the lineage',
+      'grant',
+      { state: 'REAUTHORIZATION_REQUIRED' },
+    ],
+  ] as const)(
+    'counts although another replica’s probe was denied meanwhile; %s',
+    async (_what, step, after) => {
+      goAwayBeforeTheAnswer();
+      await replica.rotate();
+      world.clock.advance(61_000);
+      world.database.comeBack();
+      const other = world.replica('replica-2');
+      world.database.plan('save', 'away', 'away');
+      other.endpoint.plan(step);
+      await other.due().tick();
+      await other.rotator.idle();
+      expect(world.connection()).toMatchObject({ state: 'REAUTHORIZATION_REQUIRED', generation: 1 });
+      await timersRun(2_000);
+      expect(world.connection()).toMatchObject({ state: 'ACTIVE', generation: 2 });
+      await other.rotate();
+      expect(world.connection()).toMatchObject(after);
+      expect(world.server.ledger.map(({ number }) => number)).toEqual([1, 1, 2]);
+    },
+  );
 
   it('P4: a doubt that cannot be saved waits as well', async () => {
     replica.endpoint.plan('consumed, answer lost');

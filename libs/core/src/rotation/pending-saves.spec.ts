@@ -20,7 +20,13 @@ describe('P3: saves that wait for the database', () => {
     const { uid } = await world.addConnection();
     const { attempt } = await replica.claim(uid);
     const lastError = { code: 'invalid_grant', description: 'scripted', at: 0 };
-    return { uid, generation: 1, attemptId: attempt.id, change: { kind: 'denied', lastError } };
+    return {
+      uid,
+      authorizationEpoch: 0,
+      generation: 1,
+      attemptId: attempt.id,
+      change: { kind: 'denied', lastError },
+    };
   };
 
   it('are tried again until the database has taken them', async () => {

@@ -38,6 +38,8 @@ export type RotationChange =
       readonly lastError: LastError;
       readonly failureCount: number;
       readonly notBefore: number;
+      /** The failure is one variant's: the connection's own plan stands. */
+      readonly variantOnly?: boolean;
     }
   | { readonly kind: 'denied'; readonly lastError: LastError }
   | {
@@ -50,10 +52,15 @@ export type RotationChange =
 /** A change that brings no token. */
 export type FailureChange = Exclude<RotationChange, { kind: 'rotated' }>;
 
-/** A change together with what guards it: it takes effect only at this generation and for this attempt. */
+/**
+ * A change together with what guards it. A new refresh token counts as long as the row is still at the
+ * generation and the authorization that it came from, whatever has become of the attempt: it is the only one
+ * there is (promise P3). Every other change counts for the present attempt only.
+ */
 export interface RotationSave {
   readonly uid: string;
   readonly generation: number;
+  readonly authorizationEpoch: number;
   readonly attemptId: string;
   readonly change: RotationChange;
 }

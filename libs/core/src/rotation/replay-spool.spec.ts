@@ -51,6 +51,7 @@ describe('what a replica does about its life before', () => {
       attemptId,
       uid: 'uid-1',
       generation,
+      authorizationEpoch: claim.connection.authorizationEpoch,
       variant,
       requestedAt: world.clock.now(),
     });

@@ -62,7 +62,12 @@ export class SpoolReplay {
     const { attemptId, uid, generation, variant, requestedAt } = sent;
     const connection = await store.find(uid);
     const client = connection && (await clients.client(connection.clientId));
-    if (!connection || !client || connection.generation !== generation) {
+    if (
+      !connection ||
+      !client ||
+      connection.generation !== generation ||
+      connection.authorizationEpoch !== sent.authorizationEpoch
+    ) {
       await spool.settled(attemptId);
       return;
     }

@@ -97,8 +97,7 @@ describe('P11: the scheduler', () => {
     const due = replica.due(1);
     const ticking = due.tick();
     await settle();
-    due.stop();
-    await ticking;
+    await Promise.all([due.stop(), ticking]);
     door.open();
     await replica.rotator.idle();
     await due.tick();

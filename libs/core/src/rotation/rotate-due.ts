@@ -14,12 +14,15 @@ export interface RotationLimits {
 
 const TAKE_OVER_BATCH = 100;
 
+/** Rounds of claims between two looks at what dead replicas left. */
+const TAKE_OVER_EVERY = 20;
+
 /**
  * What each tick of the scheduler does: take over what dead replicas left, then claim what is due, as much
  * as there is room for, until nothing is due.
  */
 export class DueRotations {
-  private pumping = false;
+  private ticking: Promise<void> | undefined;
   private stopped = false;
   private storeAway = false;
   private wakePump: (() => void) | undefined;
@@ -36,27 +39,39 @@ export class DueRotations {
 
   /** One tick. Returns when all that was due has been claimed; never throws. A tick during a tick is none. */
   async tick(): Promise<void> {
-    if (this.pumping || this.stopped) return;
-    this.pumping = true;
+    if (this.ticking || this.stopped) return;
+    this.ticking = this.runTick().finally(() => (this.ticking = undefined));
+    await this.ticking;
+  }
+
+  /** No claim is made after this; resolves when one that is being made has come, and its rotation begun. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.wakePump?.();
+    await this.ticking;
+  }
+
+  private async runTick(): Promise<void> {
+    await this.guarded(() => this.takeOver());
+    const reached = await this.guarded(() => this.pump());
+    if (reached) this.storeIsBack();
+  }
+
+  /** Each part fails for itself: a row that cannot be taken over must not end the rotations. */
+  private async guarded(work: () => Promise<void>): Promise<boolean> {
     try {
-      await this.takeOver();
-      await this.pump();
-      this.storeIsBack();
+      await work();
+      return true;
     } catch (error) {
       this.report(error);
-    } finally {
-      this.pumping = false;
+      return false;
     }
   }
 
-  /** No claim is made after this. */
-  stop(): void {
-    this.stopped = true;
-    this.wakePump?.();
-  }
-
   private async pump(): Promise<void> {
-    while (!this.stopped) {
+    for (let round = 1; !this.stopped; round += 1) {
+      // A backlog may keep this going for long; what dead replicas left must not wait for its end.
+      if (round % TAKE_OVER_EVERY === 0) await this.guarded(() => this.takeOver());
       const room = this.limits.maxConcurrent - this.rotator.inFlight;
       if (room <= 0) {
         await this.room();

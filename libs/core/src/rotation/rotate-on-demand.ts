@@ -1,9 +1,9 @@
 import { sleep, type Clock } from '../clock.js';
-import type { Connection } from '../connection/connection.js';
+import type { Connection, LastError } from '../connection/connection.js';
 import type { Variant } from '../connection/variant.js';
 import type { Refusal } from '../errors.js';
 import type { RotationTrigger } from '../events.js';
-import { inDoubt, refusalForState, serverDown } from '../connection/refusals.js';
+import { inDoubt, refusalForState, serverDown, shuttingDown } from '../connection/refusals.js';
 import type { ClaimRequest, RotationStore } from './ports.js';
 import type { Rotator } from './rotator.js';
 import type { SpendOutcome } from './finish-rotation.js';
@@ -16,11 +16,28 @@ export interface ChangeHints {
 
 const POLL_EVERY_MS = 250;
 
+/** How long a variant that the authorization server refused is not asked for again. */
+const VARIANT_BACKOFF_MS = 30_000;
+const MOST_FAILED_VARIANTS = 10_000;
+
+/** What came of it. */
+export type DemandResult<T> =
+  | { readonly adopted: T }
+  | { readonly outcome: SpendOutcome }
+  | { readonly refusal: Refusal };
+
 /**
  * Rotates one connection because somebody needs it now. Where another replica is at it already, waits for
  * that one's result instead.
  */
 export class DemandRotations {
+  private stopped = false;
+  private readonly running = new Set<Promise<unknown>>();
+  private readonly failedVariants = new Map<
+    string,
+    { readonly notBefore: number; readonly lastError: LastError }
+  >();
+
   constructor(
     private readonly store: RotationStore,
     private readonly rotator: Rotator,
@@ -29,6 +46,12 @@ export class DemandRotations {
     private readonly claimRequest: ClaimRequest,
   ) {}
 
+  /** Nothing is claimed after this; resolves when the rotations under way have come to their end. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await Promise.allSettled(this.running);
+  }
+
   /**
    * @param adopt looks at the row before anything is spent: whoever finds there what it needs (the loser of
    *   a race finds the winner's token) answers it, and nothing is spent
@@ -36,26 +59,45 @@ export class DemandRotations {
    * @returns what was adopted, the outcome of the rotation, or why there is none
    * @throws {StoreUnavailableError}
    */
-  async rotate<T>(
+  rotate<T>(
     uid: string,
     variant: Variant,
     trigger: RotationTrigger,
     deadline: number,
     adopt: (connection: Connection) => Promise<T | undefined>,
-  ): Promise<{ adopted: T } | { outcome: SpendOutcome } | { refusal: Refusal }> {
+  ): Promise<DemandResult<T>> {
+    const run = this.run(uid, variant, trigger, deadline, adopt);
+    this.running.add(run);
+    const done = (): unknown => this.running.delete(run);
+    run.then(done, done);
+    return run;
+  }
+
+  private async run<T>(
+    uid: string,
+    variant: Variant,
+    trigger: RotationTrigger,
+    deadline: number,
+    adopt: (connection: Connection) => Promise<T | undefined>,
+  ): Promise<DemandResult<T>> {
     for (;;) {
+      if (this.stopped) return { refusal: shuttingDown() };
       const connection = await this.store.find(uid);
       if (connection === undefined) {
         return { refusal: { reason: 'CONNECTION_NOT_FOUND', message: 'The connection has been deleted.' } };
       }
       const adopted = await adopt(connection);
       if (adopted !== undefined) return { adopted };
-      const refusal = refusalForState(connection) ?? this.refusalForBackoff(connection, trigger);
+      const refusal =
+        refusalForState(connection) ??
+        this.refusalForBackoff(connection, trigger) ??
+        this.refusalForVariant(uid, variant);
       if (refusal) return { refusal };
       if (connection.attempt === undefined) {
         const claim = await this.store.claimOne(uid, this.claimRequest);
         if (claim) {
           const outcome = await this.rotator.rotate(claim, variant, trigger);
+          this.remember(uid, variant, outcome);
           if (outcome.kind !== 'superseded') return { outcome };
         }
       }
@@ -70,6 +112,23 @@ export class DemandRotations {
         };
       }
     }
+  }
+
+  /** A variant that the server refuses waits by itself: the connection's other tokens have no part in it. */
+  private refusalForVariant(uid: string, variant: Variant): Refusal | undefined {
+    const failed = this.failedVariants.get(`${uid} ${variant.key}`);
+    if (!failed || failed.notBefore <= this.clock.now()) return undefined;
+    const { code, description } = failed.lastError;
+    return serverDown(code, description, failed.notBefore - this.clock.now());
+  }
+
+  private remember(uid: string, variant: Variant, outcome: SpendOutcome): void {
+    const key = `${uid} ${variant.key}`;
+    this.failedVariants.delete(key);
+    if (outcome.kind !== 'released' || variant.key === '' || outcome.change.kind !== 'released') return;
+    if (this.failedVariants.size >= MOST_FAILED_VARIANTS) this.failedVariants.clear();
+    const { lastError } = outcome.change;
+    this.failedVariants.set(key, { notBefore: this.clock.now() + VARIANT_BACKOFF_MS, lastError });
   }
 
   /** While the authorization server is in trouble, callers do not hammer it: they learn when to come back. */

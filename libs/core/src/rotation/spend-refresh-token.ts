@@ -110,7 +110,15 @@ export class Spender {
     const { connection, attemptId, generation, variant, requestedAt } = ended;
     if (connection.grantType === 'client_credentials') return undefined;
     try {
-      await this.parts.spool.sent({ attemptId, uid: connection.uid, generation, variant, requestedAt });
+      const { uid, authorizationEpoch } = connection;
+      await this.parts.spool.sent({
+        attemptId,
+        uid,
+        generation,
+        authorizationEpoch,
+        variant,
+        requestedAt,
+      });
       return undefined;
     } catch (error) {
       return notSent('spool_unavailable', `The spool cannot be written: ${messageOf(error)}`);
@@ -134,10 +142,11 @@ export class Spender {
     connection: Connection,
   ): Promise<{ client: OAuthClient; exchange: TokenExchange } | { failure: Failure }> {
     const { clients, endpoint, sealer } = this.parts;
-    const client = await clients.client(connection.clientId);
-    if (client === undefined)
-      return notSent('client_unknown', 'The OAuth client is not registered any more.');
     try {
+      const client = await clients.client(connection.clientId);
+      if (client === undefined) {
+        return notSent('client_unknown', 'The OAuth client is not registered any more.');
+      }
       const secret =
         client.clientSecret &&
         (await sealer.open(client.clientSecret, sealingContext.clientSecret(client.uid)));
@@ -148,7 +157,8 @@ export class Spender {
       }
       return { client, exchange };
     } catch (error) {
-      return notSent('client_unusable', messageOf(error));
+      const code = isStoreUnavailable(error) ? 'database_unavailable' : 'client_unusable';
+      return notSent(code, messageOf(error));
     }
   }
 

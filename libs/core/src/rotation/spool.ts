@@ -6,6 +6,7 @@ export interface SpooledSending {
   readonly attemptId: string;
   readonly uid: string;
   readonly generation: number;
+  readonly authorizationEpoch: number;
   readonly variant: Variant;
   /** When the request was about to be sent; the access token's life counts from here. */
   readonly requestedAt: number;

@@ -15,12 +15,12 @@ export class PostgresClientStore implements ClientStore {
     });
   }
 
-  async replaceClient(client: ClientRow): Promise<OAuthClient | undefined> {
+  async replaceClient(client: ClientRow, fromRevision: number): Promise<OAuthClient | undefined> {
     return translated(() =>
       this.source.transaction(async (manager) => {
         const { affected } = await manager.update(
           OAuthClientRow,
-          { uid: client.uid },
+          { uid: client.uid, revision: String(fromRevision) },
           { ...toColumns(client), revision: () => 'revision + 1', updated_at: () => 'now()' },
         );
         if (!affected) return undefined;

@@ -7,13 +7,16 @@ export interface Statement {
   readonly parameters: readonly unknown[];
 }
 
+/** The guard of failures: they are about the present attempt, and about nothing else. */
+const ATTEMPT_GUARD = `c.uid = $1 AND c.generation = $2 AND c.attempt_id = $3`;
+
 /**
- * The guard of every save: this generation and this attempt. An attempt that another replica took over may
- * still bring its answer, as long as nothing has been done about the doubt since.
+ * The guard of new tokens. The answer to generation n is the only way to n + 1: it counts as long as the row
+ * is at n and the user has not authorized anew, also where the attempt was taken over meanwhile. Client
+ * credentials have no generations: there the attempt decides.
  */
-const GUARD = `c.uid = $1 AND c.generation = $2
-  AND (c.attempt_id = $3 OR (c.attempt_id IS NULL AND c.last_attempt_id = $3
-    AND 'IN_DOUBT' IN (c.state, c.state_before_pause)))`;
+const TOKEN_GUARD = `c.uid = $1 AND c.generation = $2 AND c.authorization_epoch = $18::integer
+  AND c.state <> 'REVOKED' AND (c.attempt_id = $3 OR c.grant_type = 'refresh_token')`;
 
 const ATTEMPT_ENDS = `attempt_id = NULL, attempt_generation = NULL, attempt_replica = NULL,
   attempt_started_at = NULL, attempt_deadline_at = NULL, last_attempt_id = $3,
@@ -29,12 +32,15 @@ function moved(event: ConnectionEvent): string {
 /** The minimal transaction of step 7: one statement, which returns a row only where the guard held. */
 export function saveStatement(save: RotationSave): Statement {
   const guard = [save.uid, save.generation, save.attemptId];
-  return save.change.kind === 'rotated' ? rotated(guard, save.change) : failed(guard, save.change);
+  return save.change.kind === 'rotated'
+    ? rotated(guard, save.change, save.authorizationEpoch)
+    : failed(guard, save.change);
 }
 
 function rotated(
   guard: readonly unknown[],
   change: Extract<RotationSave['change'], { kind: 'rotated' }>,
+  authorizationEpoch: number,
 ): Statement {
   const { accessToken: token } = change;
   const isDefault = token.variantKey === '';
@@ -46,14 +52,18 @@ function rotated(
           sealed_refresh_token = coalesce($5::text, sealed_refresh_token),
           ${moved('rotated')},
           scopes = coalesce($6::text[], scopes),
-          due_at = coalesce($7::timestamptz, due_at), planned_at = coalesce($7::timestamptz, planned_at),
+          due_at = coalesce($7::timestamptz, due_at, now()), planned_at = coalesce($7::timestamptz, planned_at),
           not_before = NULL, failure_count = 0,
           last_error_code = NULL, last_error_description = NULL, last_error_at = NULL,
           expires_at = CASE WHEN $8::boolean THEN $9::timestamptz ELSE expires_at END,
           token_ttl_ms = $10::bigint, last_rotated_at = clock_timestamp(),
           ${ATTEMPT_ENDS}
-        WHERE ${GUARD}
-        RETURNING uid)
+        WHERE ${TOKEN_GUARD}
+        RETURNING uid),
+      -- Variants that nobody asked for again are not kept for ever.
+      purged AS (
+        DELETE FROM token_broker.access_token t USING moved
+        WHERE t.connection_uid = moved.uid AND t.variant_key <> $11::text AND t.expires_at < now())
       INSERT INTO token_broker.access_token
         (connection_uid, variant_key, sealed_token, token_type, scopes, resource, generation,
          requested_at, expires_at)
@@ -81,6 +91,7 @@ function rotated(
       token.resource,
       token.generation,
       toDate(token.requestedAt),
+      authorizationEpoch,
     ],
   };
 }
@@ -89,9 +100,15 @@ function failed(guard: readonly unknown[], change: FailureChange): Statement {
   const { code, description, at } = change.lastError;
   const parameters = [...guard, code, description, toDate(at)];
   const update = (set: string): string =>
-    `UPDATE token_broker.connection c SET ${set}, ${LAST_ERROR}, ${ATTEMPT_ENDS} WHERE ${GUARD} RETURNING uid`;
+    `UPDATE token_broker.connection c SET ${set}, ${LAST_ERROR}, ${ATTEMPT_ENDS} WHERE ${ATTEMPT_GUARD} RETURNING uid`;
   switch (change.kind) {
     case 'released':
+      if (change.variantOnly) {
+        return {
+          sql: `UPDATE token_broker.connection c SET ${ATTEMPT_ENDS} WHERE ${ATTEMPT_GUARD} RETURNING uid`,
+          parameters: guard,
+        };
+      }
       return {
         sql: update('failure_count = $7, not_before = $8, due_at = $8'),
         parameters: [...parameters, change.failureCount, toDate(change.notBefore)],

@@ -79,6 +79,7 @@ export class PostgresRotationStore implements RotationStore {
           await run(manager, {
             uid: connection.uid,
             generation: connection.generation,
+            authorizationEpoch: connection.authorizationEpoch,
             attemptId: attempt.id,
             change: decide(connection),
           });
