@@ -37,6 +37,8 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   retryAfterMs: number | undefined;
   /** Present: no exchange can be made ready. */
   notReady: { readonly notReady: string; readonly description: string } | undefined;
+  /** Whether the profile permits the probe of a doubt. */
+  probe: 'late' | 'never' = 'late';
   private readonly steps: ServerStep[] = [];
 
   constructor(
@@ -56,6 +58,7 @@ export class FakeTokenEndpoint implements TokenEndpoint {
     this.secrets.push(clientSecret);
     if (this.notReady) return this.notReady;
     return {
+      probe: this.probe,
       send: (request, limits) => this.send(request, limits.sendBy),
       interpret: (answer) => meaningOfBody(answer),
     };

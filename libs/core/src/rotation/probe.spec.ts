@@ -50,4 +50,20 @@ describe('the one probe of an in-doubt connection', () => {
     world.clock.advance(3_600_000);
     expect(await replica.rotate()).toMatchObject({ kind: 'rotated', generation: 2 });
   });
+
+  it('is not made where the profile forbids it: the connection is to be authorized again', async () => {
+    await doubt('request lost');
+    replica.endpoint.probe = 'never';
+    expect(await replica.rotate()).toMatchObject({ kind: 'denied' });
+    expect(world.connection()).toMatchObject({
+      state: 'REAUTHORIZATION_REQUIRED',
+      lastError: { code: 'probe_forbidden' },
+    });
+    expect(world.server.ledger).toEqual([]);
+  });
+
+  it('the profile says nothing about rotations without a doubt', async () => {
+    replica.endpoint.probe = 'never';
+    expect(await replica.rotate()).toMatchObject({ kind: 'rotated', generation: 2 });
+  });
 });
