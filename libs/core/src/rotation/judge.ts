@@ -52,7 +52,8 @@ function isInDoubt(connection: Connection): boolean {
 }
 
 function explainDenial(connection: Connection, error: LastError): LastError {
-  if (!isInDoubt(connection)) return error;
+  // Only a server's word says that the token had been spent.
+  if (!isInDoubt(connection) || error.code === 'probe_forbidden') return error;
   const before = connection.lastError;
   return {
     ...error,
