@@ -1,3 +1,4 @@
+import { isLoopback } from '#libs/oauth';
 import type { BrokerConfig } from './broker-config.js';
 
 /** Settings that are fine one by one and not together; a sentence for each. */
@@ -38,9 +39,4 @@ export function contradictions(config: BrokerConfig): string[] {
     'TOKEN_BROKER_ADMINISTRATORS is a comma-separated list of spiffe://…, dns:… and cn:… identities.',
   );
   return found;
-}
-
-/** Whether a host is this machine only (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3). */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }
