@@ -84,10 +84,6 @@ class Exchange implements TokenExchange {
       }
     );
   }
-
-  interpret(answer: RawAnswer): Interpretation {
-    return classifyAnswer(answer, this.profile);
-  }
 }
 
 async function grant(configuration: openid.Configuration, request: TokenRequest): Promise<void> {

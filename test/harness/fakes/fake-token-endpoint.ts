@@ -60,7 +60,6 @@ export class FakeTokenEndpoint implements TokenEndpoint {
     return {
       probe: this.probe,
       send: (request, limits) => this.send(request, limits.sendBy),
-      interpret: (answer) => meaningOfBody(answer),
     };
   }
 

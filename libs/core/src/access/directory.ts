@@ -56,11 +56,6 @@ export class Directory implements ClientSource {
     return this.clients.get(clientId);
   }
 
-  /** As {@link Directory.client}, from memory only. */
-  knownClient(clientId: string): OAuthClient | undefined {
-    return this.clients.get(clientId);
-  }
-
   /** Reads the directory if it has changed. @throws {StoreUnavailableError} */
   refresh(): Promise<void> {
     if (!this.refreshing) {

@@ -144,7 +144,6 @@ export class BrowserAuthorization {
     const requestedAt = this.parts.clock.now();
     const grant = await this.parts.flow.exchangeCode(client, await this.secretOf(client), {
       callbackUrl,
-      scopes: request.scopes,
       state,
       ...(request.scopes.includes('openid') ? { nonce: kept.nonce } : {}),
       codeVerifier: new Secret(kept.codeVerifier),

@@ -121,8 +121,6 @@ export interface AuthorizationCodeFlow {
     answer: {
       /** The redirect URI with the query that the browser came back with. */
       readonly callbackUrl: URL;
-      /** The scopes that were asked for: with `openid` among them there has to be an ID token. */
-      readonly scopes: readonly string[];
       readonly state: string;
       /** Absent where no ID token was asked for. */
       readonly nonce?: string;

@@ -161,8 +161,6 @@ export interface TokenExchange {
     request: TokenRequest,
     limits: { readonly sendBy: number; readonly timeoutMs: number },
   ): Promise<SendResult>;
-  /** Judges an answer; pure. */
-  interpret(answer: RawAnswer): Interpretation;
 }
 
 /** The token endpoints of authorization servers. */
@@ -175,7 +173,7 @@ export interface TokenEndpoint {
     client: OAuthClient,
     clientSecret: Secret | undefined,
   ): Promise<TokenExchange | { readonly notReady: LastError['code']; readonly description: string }>;
-  /** Judges an answer that was journaled earlier; pure. */
+  /** Judges an answer, fresh or journaled; pure. */
   interpret(client: OAuthClient, answer: RawAnswer): Interpretation;
 }
 

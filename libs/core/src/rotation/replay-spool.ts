@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { Connection } from '../connection/connection.js';
+import { DEFAULT_VARIANT } from '../connection/variant.js';
 import { messageOf } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { connectionName } from '../resource-names.js';
@@ -95,7 +96,7 @@ export class SpoolReplay {
       connection,
       attemptId,
       generation,
-      variant: { scopes: [], resource: '', key: '' },
+      variant: DEFAULT_VARIANT,
       requestedAt: this.parts.clock.now(),
     };
     const outcome = await this.parts.finisher.fail(ended, failure, this.parts.store);

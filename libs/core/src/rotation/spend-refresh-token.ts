@@ -78,7 +78,7 @@ export class Spender {
     prepared: { readonly client: OAuthClient; readonly exchange: TokenExchange },
     variant: Variant,
   ): Promise<SpendOutcome> {
-    const { timings, finisher } = this.parts;
+    const { endpoint, timings, finisher } = this.parts;
     const { client, exchange } = prepared;
     const request = await this.requestFor(held.connection, variant);
     // The life of the access token counts from here, on the clock that all replicas share.
@@ -97,7 +97,7 @@ export class Spender {
     if (sent.kind !== 'answered') return finisher.finish(ended, client, sent, held);
     // Step 6.
     await this.journalAnswer(ended, sent.answer);
-    return finisher.finish(ended, client, exchange.interpret(sent.answer), held);
+    return finisher.finish(ended, client, endpoint.interpret(client, sent.answer), held);
   }
 
   private ended(claim: Claim, connection: Connection, variant: Variant): EndedExchange {
