@@ -1,9 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import { PostgresClientStore, PostgresConnectionStore, PostgresRotationStore } from '#libs/postgres';
+import {
+  PostgresClientStore,
+  PostgresConnectionStore,
+  PostgresFleetStore,
+  PostgresRotationStore,
+} from '#libs/postgres';
 import type { Sealed } from '#libs/core';
 import { startTestDatabase, type TestDatabase } from '../harness/test-database.js';
-import { rotationStoreContract } from './rotation-store.contract.js';
+import { OTHER, REQUEST, rotationStoreContract } from './rotation-store.contract.js';
 
 let db: TestDatabase;
 
@@ -26,7 +31,11 @@ afterAll(() => db.close());
 
 rotationStoreContract('PostgreSQL', async () => {
   const { main } = db.database;
-  await main.query('TRUNCATE token_broker.connection CASCADE');
+  await main.query('TRUNCATE token_broker.connection, token_broker.replica CASCADE');
+  const fleet = new PostgresFleetStore(main);
+  for (const { replica: name, spoolId, bootId } of [REQUEST, OTHER]) {
+    await fleet.register({ name, spoolId, bootId });
+  }
   const connections = new PostgresConnectionStore(main);
   return {
     store: new PostgresRotationStore(db.database, () => performance.now()),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type {
   AccessToken,
   Claim,
+  ClaimRequest,
   Connection,
   RotationChange,
   RotationSave,
@@ -24,8 +25,20 @@ export interface RotationStoreUnderTest {
   transition(uid: string, event: 'paused' | 'resumed'): Promise<void>;
 }
 
-const REQUEST = { replica: 'replica-1', attemptDeadlineMs: 60_000 };
-const OTHER = { replica: 'replica-2', attemptDeadlineMs: 60_000 };
+/** Two replicas that are admitted. */
+export const REQUEST: ClaimRequest = {
+  replica: 'replica-1',
+  spoolId: '00000000-0000-4000-8000-000000000001',
+  bootId: '00000000-0000-4000-8000-0000000000b1',
+  attemptDeadlineMs: 60_000,
+  attemptFloor: 0,
+};
+export const OTHER: ClaimRequest = {
+  ...REQUEST,
+  replica: 'replica-2',
+  spoolId: '00000000-0000-4000-8000-000000000002',
+  bootId: '00000000-0000-4000-8000-0000000000b2',
+};
 
 /** The promises of `RotationStore`, for the fake and for the real one. */
 export function rotationStoreContract(name: string, open: () => Promise<RotationStoreUnderTest>): void {
@@ -236,20 +249,83 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       });
     });
 
-    it('P3: a late failure says nothing about an attempt that was taken over', async () => {
-      const uid = await subject.addConnection();
+    const doubted = (over: { readonly probeAt?: number; readonly askSpool?: string } = {}) =>
+      ({ kind: 'doubted', lastError: error('replica_gone'), probeAt: Date.now(), ...over }) as const;
+    const released = {
+      kind: 'released',
+      lastError: error('down'),
+      failureCount: 1,
+      notBefore: Date.now(),
+    } as const;
+    const takenOver = async (uid: string, change = doubted()): Promise<Claim> => {
       const claim = await claimed(uid);
       await subject.expireAttempt(uid);
-      const probeAt = Date.now() + 3_600_000;
-      await store.takeOver(10, () => ({ kind: 'doubted', lastError: error('replica_gone'), probeAt }));
-      const late = {
-        kind: 'released',
-        lastError: error('down'),
-        failureCount: 1,
-        notBefore: Date.now(),
-      } as const;
-      await store.save(saveOf(claim, late));
-      expect(await store.find(uid)).toMatchObject({ state: 'IN_DOUBT', dueAt: probeAt });
+      await store.takeOver(10, () => change);
+      return claim;
+    };
+
+    it('a late word that nothing was spent clears the doubt of an attempt that was taken over', async () => {
+      const uid = await subject.addConnection();
+      const claim = await takenOver(uid);
+      expect((await store.find(uid))?.doubt?.attemptId).toBe(claim.attempt.id);
+      expect(await store.save(saveOf(claim, released))).toBe('saved');
+      const after = await store.find(uid);
+      expect(after).toMatchObject({ state: 'ACTIVE', generation: 1, failureCount: 1 });
+      expect(after?.doubt).toBeUndefined();
+    });
+
+    it('P1: a late word clears nothing once the probe is under way, and no doubt of another attempt', async () => {
+      const uid = await subject.addConnection();
+      const claim = await takenOver(uid);
+      const probe = await claimed(uid);
+      expect(await store.save(saveOf(claim, released))).toBe('superseded');
+      expect(await store.find(uid)).toMatchObject({ state: 'IN_DOUBT', attempt: { id: probe.attempt.id } });
+      expect(await store.save(saveOf(probe, released))).toBe('saved');
+      const after = await store.find(uid);
+      expect(after).toMatchObject({ state: 'IN_DOUBT', doubt: { attemptId: claim.attempt.id } });
+      const stranger = { ...saveOf(claim, released), attemptId: randomUUID() };
+      expect(await store.save(stranger)).toBe('superseded');
+    });
+
+    it('a doubt knows which spool may have its answer, until that one says that it is gone', async () => {
+      const uid = await subject.addConnection();
+      const later = Date.now() + 3_600_000;
+      const claim = await takenOver(uid, doubted({ askSpool: REQUEST.spoolId }));
+      expect((await store.doubtsOf(REQUEST.spoolId)).map((one) => one.uid)).toContain(uid);
+      expect(await store.doubtsOf(OTHER.spoolId)).toEqual([]);
+      expect(await store.save(saveOf(claim, doubted({ probeAt: later })))).toBe('saved');
+      expect(await store.doubtsOf(REQUEST.spoolId)).toEqual([]);
+      expect(await store.find(uid)).toMatchObject({ state: 'IN_DOUBT', dueAt: later });
+    });
+
+    it('P4: a redo counts although the attempt is not known any more, as long as nothing else has happened', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      await store.save(saveOf(claim, released));
+      const { revision = 0 } = (await store.find(uid)) ?? {};
+      const lost = { ...saveOf(claim, doubted()), attemptId: randomUUID(), atRevision: revision };
+      expect(await store.save({ ...lost, atRevision: revision + 1 })).toBe('superseded');
+      expect(await store.save(lost)).toBe('saved');
+      expect(await store.find(uid)).toMatchObject({
+        state: 'IN_DOUBT',
+        doubt: { attemptId: lost.attemptId },
+      });
+      const { revision: after } = (await store.find(uid)) ?? {};
+      expect(await store.save(lost)).toBe('saved');
+      expect((await store.find(uid))?.revision).toBe(after);
+    });
+
+    it('an attempt is known by its number and its spool', async () => {
+      const [first, second] = [await subject.addConnection(), await subject.addConnection()];
+      const claims = [await claimed(first), await claimed(second)];
+      expect(claims[1]?.attempt.number).toBeGreaterThan(claims[0]?.attempt.number ?? 0);
+      expect((await store.attemptsOf(REQUEST.spoolId)).map((one) => one.uid).sort()).toEqual(
+        [first, second].sort(),
+      );
+      expect(await store.attemptsOf(OTHER.spoolId)).toEqual([]);
+      expect((await store.findAll([first, second, randomUUID()])).map((one) => one.uid).sort()).toEqual(
+        [first, second].sort(),
+      );
     });
 
     it('an answer from before the user authorized anew is refused', async () => {

@@ -85,6 +85,13 @@ export function refusingParts(): GrpcServerParts & { events: { seen: BrokerEvent
       listAccessRules: unexpected,
       deleteAccessRule: unexpected,
     },
+    fleet: {
+      view: unexpected,
+      declareLost: unexpected,
+      admit: unexpected,
+      freeze: unexpected,
+      thaw: unexpected,
+    },
     redirectUri: 'https://broker.test/callback',
     events: { seen, emit: (event) => void seen.push(event) },
     clock: SYSTEM_CLOCK,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { Directory, HeldTokens, messageOf, PendingSaves, SpoolReplay } from '#libs/core';
+import { Directory, HeldTokens, Membership, messageOf, PendingSaves } from '#libs/core';
 import type { GrpcServer } from '#libs/grpc';
 import { connectionFigures, FleetClock } from '#libs/postgres';
 import { secure } from '#libs/web';
@@ -57,8 +57,8 @@ export async function boot(foundation: Foundation): Promise<RunningBroker> {
   // Who may what, and what time it is, before the first caller and the first claim.
   await app.get(FleetClock).sync(database.main);
   await app.get(Directory).refresh();
-  // What the life before left, before anything is claimed.
-  await app.get(SpoolReplay).run();
+  // Whether the database is still the one that this replica knows, and what the life before left.
+  await app.get(Membership).join();
   const grpc = app.get<GrpcServer>(GRPC_SERVER);
   const { web, grpc: grpcAddress } = config;
   await opening('TOKEN_BROKER_WEB_ADDRESS', web, () => app.listen(web.port, web.host));

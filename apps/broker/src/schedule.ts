@@ -1,11 +1,18 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { Directory, DueRotations, HeldTokens, isStoreUnavailable, type EventSink } from '#libs/core';
+import {
+  Directory,
+  DueRotations,
+  HeldTokens,
+  isStoreUnavailable,
+  Membership,
+  type EventSink,
+} from '#libs/core';
 import { ChangeFeed, FleetClock, type Database } from '#libs/postgres';
 import type { BrokerConfig } from './broker-config.js';
 import { CONFIG, DATABASE, EVENTS } from './modules/foundation.js';
 
-/** How often the clock is compared with the database's, and the directory with the tables. */
+/** How often the clock and the fleet are compared with the database's, and the directory with the tables. */
 const SYNC_EVERY_MS = 1_000;
 
 /** Everything that happens by the clock or by a hint from another replica. */
@@ -21,6 +28,7 @@ export class Schedule implements OnApplicationBootstrap {
     @Inject(HeldTokens) private readonly held: HeldTokens,
     @Inject(ChangeFeed) private readonly feed: ChangeFeed,
     @Inject(FleetClock) private readonly clock: FleetClock,
+    @Inject(Membership) private readonly membership: Membership,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -32,6 +40,7 @@ export class Schedule implements OnApplicationBootstrap {
     this.feed.start();
     this.every('rotations', this.config.tickMs, () => this.rotations.tick());
     this.every('clock', SYNC_EVERY_MS, () => this.syncClock());
+    this.every('membership', SYNC_EVERY_MS, () => this.membership.beat());
     this.every('directory', SYNC_EVERY_MS, () => this.directory.tryRefresh());
   }
 

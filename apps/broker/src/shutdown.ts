@@ -1,4 +1,4 @@
-import { DemandRotations, PendingSaves, Rotator, sleep } from '#libs/core';
+import { DemandRotations, Membership, PendingSaves, Rotator, sleep } from '#libs/core';
 import { ChangeFeed } from '#libs/postgres';
 import type { GrpcServer } from '#libs/grpc';
 import type { RunningBroker } from './boot.js';
@@ -39,6 +39,7 @@ export async function shutDown({ app, foundation }: RunningBroker): Promise<numb
     );
   }
   const left = (await pending.drain(PENDING_SAVES_MS)) + app.get(Rotator).inFlight;
+  await app.get(Membership).leave(left > 0);
   await app.get(ChangeFeed).stop();
   await app.close();
   await foundation.spool.close();

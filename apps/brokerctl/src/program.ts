@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { addClientCommands } from './commands/clients.js';
 import { duration } from './commands/command.js';
 import { addConnectionCommands } from './commands/connections.js';
+import { addInstallationCommands, addReplicaCommands } from './commands/fleet.js';
 import { addRuleCommands } from './commands/rules.js';
 import { addTokenCommands } from './commands/token.js';
 import { addWorkloadCommands } from './commands/workloads.js';
@@ -73,6 +74,8 @@ function makeProgram(terminal: Terminal): Command {
   addClientCommands(program, terminal);
   addWorkloadCommands(program, terminal);
   addRuleCommands(program, terminal);
+  addReplicaCommands(program, terminal);
+  addInstallationCommands(program, terminal);
   return program.addHelpText('afterAll', EXIT_CODES_HELP);
 }
 

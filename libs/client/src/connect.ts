@@ -10,6 +10,7 @@ import {
 import { AccessServiceClient } from '#proto/tokenbroker/v1/access_service';
 import { ClientServiceClient } from '#proto/tokenbroker/v1/client_service';
 import { ConnectionServiceClient } from '#proto/tokenbroker/v1/connection_service';
+import { FleetServiceClient } from '#proto/tokenbroker/v1/fleet_service';
 import { TokenServiceClient } from '#proto/tokenbroker/v1/token_service';
 import { toTokenBrokerError } from './refusal.js';
 
@@ -31,6 +32,7 @@ export interface BrokerConnection {
   readonly connections: ConnectionServiceClient;
   readonly clients: ClientServiceClient;
   readonly access: AccessServiceClient;
+  readonly fleet: FleetServiceClient;
   close(): void;
 }
 
@@ -56,6 +58,7 @@ function services(broker: BrokerAddress, credentials: ChannelCredentials): Broke
     connections: new ConnectionServiceClient(broker.address, credentials, shared),
     clients: new ClientServiceClient(broker.address, credentials, shared),
     access: new AccessServiceClient(broker.address, credentials, shared),
+    fleet: new FleetServiceClient(broker.address, credentials, shared),
     close: () => tokens.close(),
   };
 }

@@ -41,6 +41,11 @@ export type BrokerEvent =
     }
   | { readonly type: 'attempt.taken_over'; readonly connection: string; readonly replica: string }
   | { readonly type: 'spool.replayed'; readonly connection: string; readonly outcome: string }
+  /** The database had failed over; what this replica had settled is settled there, too. */
+  | { readonly type: 'fleet.redone'; readonly timeline: number }
+  /** This replica spends nothing any more; the description says what to do. */
+  | { readonly type: 'spending.stopped'; readonly code: string; readonly description: string }
+  | { readonly type: 'spending.resumed'; readonly after: string }
   | { readonly type: 'save.settled'; readonly connectionUid: string; readonly result: string }
   | { readonly type: 'authorization.refused'; readonly connection: string; readonly error: string }
   | {

@@ -68,6 +68,23 @@ export function parseConnectionName(name: string): ConnectionName {
   return parsed;
 }
 
+/** The name of a replica. */
+export function replicaName(spoolId: string): string {
+  return `replicas/${spoolId}`;
+}
+
+/** @throws {BrokerError} `INVALID_REQUEST` where the name is not `replicas/{id of its spool}` */
+export function parseReplicaName(name: string): string {
+  const [, spoolId] = /^replicas\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name) ?? [];
+  if (spoolId === undefined) {
+    throw BrokerError.of(
+      'INVALID_REQUEST',
+      `"${clip(name)}" is not the name of a replica. Write it as replicas/{replica}, as ListReplicas shows it.`,
+    );
+  }
+  return spoolId;
+}
+
 /**
  * Checks the last segment of a name that a caller chose.
  * @throws {BrokerError} `INVALID_REQUEST`

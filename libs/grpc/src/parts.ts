@@ -6,6 +6,7 @@ import type {
   Clock,
   ConnectionAdministration,
   EventSink,
+  FleetAdministration,
 } from '#libs/core';
 
 /** The use cases that the gRPC services stand in front of. */
@@ -34,6 +35,7 @@ export interface GrpcServerParts {
     | 'listAccessRules'
     | 'deleteAccessRule'
   >;
+  readonly fleet: Pick<FleetAdministration, 'view' | 'declareLost' | 'admit' | 'freeze' | 'thaw'>;
   /** The redirect URI of every OAuth client, as it has to be registered. */
   readonly redirectUri: string;
   readonly events: EventSink;

@@ -21,6 +21,9 @@ function levelOf(event: BrokerEvent): Level {
     case 'authorization.refused':
     case 'attempt.taken_over':
       return 'warn';
+    case 'spending.stopped':
+      // The others end by themselves.
+      return event.code === 'starting' || event.code === 'awaiting_redo' ? 'warn' : 'error';
     case 'rotation.failed':
       return event.outcome === 'fault' || event.outcome === 'denied' ? 'error' : 'warn';
     default:
@@ -43,6 +46,12 @@ function sentence(event: BrokerEvent): string {
       return `replayed from the spool: ${event.connection}: ${event.outcome}`;
     case 'save.settled':
       return `an answer that waited for the database: ${event.result}`;
+    case 'fleet.redone':
+      return `the database has failed over to timeline ${event.timeline}; the spool has been replayed onto it`;
+    case 'spending.stopped':
+      return `nothing is spent: ${event.description}`;
+    case 'spending.resumed':
+      return 'spending goes on';
     case 'authorization.refused':
       return `an authorization of ${event.connection} was refused`;
     case 'token.read':

@@ -6,6 +6,7 @@ import {
   ConnectionRow,
   InstallationRow,
   OAuthClientRow,
+  ReplicaRow,
   WorkloadIdentityRow,
   WorkloadRow,
 } from './rows.js';
@@ -18,6 +19,7 @@ const ENTITIES = [
   ConnectionRow,
   InstallationRow,
   OAuthClientRow,
+  ReplicaRow,
   WorkloadIdentityRow,
   WorkloadRow,
 ];

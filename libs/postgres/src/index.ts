@@ -10,5 +10,6 @@ export { PostgresAccessStore } from './stores/access-store.js';
 export { PostgresClientStore } from './stores/client-store.js';
 export { PostgresConnectionStore } from './stores/connection-store.js';
 export { PostgresDirectoryStore } from './stores/directory-store.js';
+export { PostgresFleetStore } from './stores/fleet-store.js';
 export { PostgresRotationStore } from './stores/rotation-store.js';
 export { PostgresTokenStore } from './stores/token-store.js';

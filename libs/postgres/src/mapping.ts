@@ -2,6 +2,7 @@ import type {
   Attempt,
   Connection,
   ConnectionState,
+  Doubt,
   GrantType,
   LastError,
   Sealed,
@@ -13,6 +14,7 @@ import type { AccessTokenRow, ConnectionRow } from './rows.js';
 /** A row of `connection` as the domain sees it. */
 export function toConnection(row: ConnectionRow): Connection {
   const attempt = toAttempt(row);
+  const doubt = toDoubt(row);
   const lastError = toLastError(row);
   return {
     uid: row.uid,
@@ -39,6 +41,7 @@ export function toConnection(row: ConnectionRow): Connection {
     ...(row.token_ttl_ms === null ? {} : { tokenTtlMs: Number(row.token_ttl_ms) }),
     ...(row.last_rotated_at === null ? {} : { lastRotatedAt: row.last_rotated_at.getTime() }),
     ...(attempt ? { attempt } : {}),
+    ...(doubt ? { doubt } : {}),
     ...(lastError ? { lastError } : {}),
   };
 }
@@ -52,6 +55,18 @@ export function toAttempt(row: ConnectionRow): Attempt | undefined {
     replica: row.attempt_replica ?? '',
     startedAt: row.attempt_started_at?.getTime() ?? 0,
     deadlineAt: row.attempt_deadline_at?.getTime() ?? 0,
+    ...(row.attempt_spool_id === null ? {} : { spoolId: row.attempt_spool_id }),
+    ...(row.attempt_boot_id === null ? {} : { bootId: row.attempt_boot_id }),
+    ...(row.attempt_number === null ? {} : { number: Number(row.attempt_number) }),
+  };
+}
+
+function toDoubt(row: ConnectionRow): Doubt | undefined {
+  if (row.doubt_attempt_id === null) return undefined;
+  return {
+    attemptId: row.doubt_attempt_id,
+    at: row.doubted_at?.getTime() ?? 0,
+    ...(row.doubt_spool_id === null ? {} : { spoolId: row.doubt_spool_id }),
   };
 }
 

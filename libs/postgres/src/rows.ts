@@ -24,7 +24,13 @@ export class ConnectionRow {
   @Column('text', { nullable: true }) attempt_replica!: string | null;
   @Column('timestamptz', { nullable: true }) attempt_started_at!: Date | null;
   @Column('timestamptz', { nullable: true }) attempt_deadline_at!: Date | null;
+  @Column('uuid', { nullable: true }) attempt_spool_id!: string | null;
+  @Column('uuid', { nullable: true }) attempt_boot_id!: string | null;
+  @Column('bigint', { nullable: true }) attempt_number!: string | null;
   @Column('uuid', { nullable: true }) last_attempt_id!: string | null;
+  @Column('uuid', { nullable: true }) doubt_attempt_id!: string | null;
+  @Column('uuid', { nullable: true }) doubt_spool_id!: string | null;
+  @Column('timestamptz', { nullable: true }) doubted_at!: Date | null;
   @Column('integer') authorization_epoch!: number;
   @Column('timestamptz', { nullable: true }) due_at!: Date | null;
   @Column('timestamptz', { nullable: true }) planned_at!: Date | null;
@@ -117,5 +123,32 @@ export class InstallationRow {
   @Column('uuid') id!: string;
   @Column('text', { nullable: true }) sealed_check!: string | null;
   @Column('bigint') directory_version!: string;
+  @Column('text', { nullable: true }) system_identifier!: string | null;
+  @Column('timestamptz', { nullable: true }) frozen_at!: Date | null;
+  @Column('text', { nullable: true }) frozen_reason!: string | null;
+  @Column('text', { nullable: true }) frozen_detail!: string | null;
+  @Column('text', { nullable: true }) frozen_by!: string | null;
+  @Column('bigint') attempt_floor!: string;
+  @Column('bigint') thaws!: string;
+  @Column('timestamptz', { nullable: true }) thawed_at!: Date | null;
+  @Column('text', { nullable: true }) thawed_by!: string | null;
   @Column('timestamptz') created_at!: Date;
+}
+
+/** One replica, by its spool. */
+@Entity({ schema: 'token_broker', name: 'replica' })
+export class ReplicaRow {
+  @PrimaryColumn('uuid') spool_id!: string;
+  @Column('text') name!: string;
+  @Column('uuid') boot_id!: string;
+  @Column('bigint') heartbeat!: string;
+  @Column('bigint') timeline!: string;
+  @Column('text', { nullable: true }) trouble!: string | null;
+  @Column('timestamptz') started_at!: Date;
+  @Column('timestamptz') last_seen_at!: Date;
+  @Column('timestamptz', { nullable: true }) admitted_at!: Date | null;
+  @Column('text', { nullable: true }) admitted_by!: string | null;
+  @Column('timestamptz', { nullable: true }) ended_at!: Date | null;
+  @Column('timestamptz', { nullable: true }) lost_at!: Date | null;
+  @Column('text', { nullable: true }) lost_by!: string | null;
 }

@@ -1,9 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Spool, SpooledAnswer, SpooledAttempt, SpooledSending } from '#libs/core';
+import type { KnownDatabase, Spool, SpooledAnswer, SpooledAttempt, SpooledSending } from '#libs/core';
 import { lockDirectory } from './directory-lock.js';
 import { JournalFile, syncDirectory } from './journal-file.js';
+import { KeptAttempts } from './kept-attempts.js';
 import { decodeJournal, encodeRecord, type JournalRecord } from './record.js';
+import { Reserve } from './reserve.js';
 import { spoolIdentity } from './spool-identity.js';
 
 /** For how long a settled record is kept: a database failover may have lost the commit. */
@@ -12,10 +14,26 @@ const KEEP_SETTLED_MS = 15 * 60_000;
 /** A journal of this size is begun anew, with what is still needed. */
 const SEGMENT_BYTES = 4 * 1024 * 1024;
 
-interface Kept {
-  sent: SpooledSending;
-  answer?: SpooledAnswer;
-  settledAt?: number;
+/** What the spool keeps at the most; see {@link SpoolLimits}. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
+/** How often what is known of the database is written down without an attempt. */
+const KNOW_EVERY_MS = 10_000;
+
+/** What bounds a spool. */
+export interface SpoolLimits {
+  /**
+   * Settled records beyond this many bytes are forgotten before their time, the oldest first. What is not
+   * settled is never forgotten: where that alone is more, nothing new is sent.
+   */
+  readonly mostBytes?: number;
+  /** How much space is set aside for answers, in bytes. */
+  readonly reserveBytes?: number;
+}
+
+/** The spool holds as much as it may of what is not settled yet. */
+export class SpoolFullError extends Error {
+  override readonly name = 'SpoolFullError';
 }
 
 /**
@@ -23,31 +41,42 @@ interface Kept {
  * directory belongs to one process at a time and to one database for good.
  */
 export class FileSpool implements Spool {
-  private readonly kept = new Map<string, Kept>();
+  private readonly kept = new KeptAttempts();
+  private readonly reserve: Reserve;
+  private readonly mostBytes: number;
   private segment: JournalFile | undefined;
   private sequence = 0;
   private carriedBytes = 0;
   private renewing: Promise<void> | undefined;
+  private knownWrittenAt = 0;
+  private problem: string | undefined;
+  private closed = false;
+  /** Lines that did not check out when it was opened. */
+  damaged = 0;
 
   private constructor(
     private readonly dir: string,
     /** Names this spool in the attempts of its replica. */
     readonly id: string,
     private readonly unlock: () => void,
-  ) {}
+    limits: SpoolLimits,
+  ) {
+    this.reserve = new Reserve(dir, limits.reserveBytes);
+    this.mostBytes = limits.mostBytes ?? MOST_BYTES;
+  }
 
   /**
-   * Opens a spool, or makes one.
+   * Opens a spool, or makes one. Where the disk is full, what is in it can be replayed all the same.
    * @param installationId the database's id: answers for one must never reach another
    * @throws {SpoolInUseError}, {ForeignSpoolError}, or the file system's error
    */
-  static async open(dir: string, installationId: string): Promise<FileSpool> {
+  static async open(dir: string, installationId: string, limits: SpoolLimits = {}): Promise<FileSpool> {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const unlock = lockDirectory(dir);
     try {
-      const spool = new FileSpool(dir, spoolIdentity(dir, installationId), unlock);
+      const spool = new FileSpool(dir, spoolIdentity(dir, installationId), unlock, limits);
       spool.read();
-      await spool.renew();
+      await spool.recover();
       return spool;
     } catch (error) {
       unlock();
@@ -55,54 +84,121 @@ export class FileSpool implements Spool {
     }
   }
 
-  /** Lines that did not check out when it was opened. */
-  damaged = 0;
+  get trouble(): string | undefined {
+    return this.problem;
+  }
+
+  get known(): KnownDatabase {
+    return this.kept.known;
+  }
+
+  /** How many attempts it holds, and about how many bytes they take. */
+  get load(): { readonly attempts: number; readonly bytes: number } {
+    return { attempts: this.kept.size, bytes: this.kept.bytes };
+  }
 
   attempts(): SpooledAttempt[] {
-    return [...this.kept.values()].map(({ sent, answer, settledAt }) => ({
-      sent,
-      settled: settledAt !== undefined,
-      ...(answer ? { answer } : {}),
-    }));
+    return this.kept.attempts();
+  }
+
+  know(database: KnownDatabase): void {
+    this.kept.apply({ type: 'known', attemptId: '', at: Date.now(), database });
+    const newTimeline = database.timeline > this.known.timeline;
+    if (!newTimeline && Date.now() - this.knownWrittenAt < KNOW_EVERY_MS) return;
+    this.knownWrittenAt = Date.now();
+    void this.write({ type: 'known', attemptId: '', at: Date.now(), database: this.known }).catch(
+      () => undefined,
+    );
+  }
+
+  async recover(): Promise<void> {
+    if (this.closed) return;
+    try {
+      // Whatever became of the files, all that counts is in memory: it goes to a new one.
+      if (this.problem !== undefined || this.segment === undefined || this.segment.spoiled)
+        await this.renew();
+      await this.reserve.hold();
+      this.problem = undefined;
+    } catch (error) {
+      this.problem = describe(error);
+    }
   }
 
   async sent(sending: SpooledSending): Promise<void> {
+    if (this.problem !== undefined) throw new Error(this.problem);
+    if (this.kept.bytes > this.mostBytes) this.kept.trim(Date.now() - KEEP_SETTLED_MS, this.mostBytes);
+    if (this.kept.bytes > this.mostBytes) {
+      throw new SpoolFullError(
+        `The spool holds ${this.kept.bytes} bytes of answers that the database has not taken yet.`,
+      );
+    }
+    const record = this.record('sent', sending.attemptId, { sending });
     // Kept before it is written, so that a segment which is begun meanwhile has it, too.
-    this.kept.set(sending.attemptId, { sent: sending });
+    this.kept.apply(record);
     try {
-      await this.append('sent', sending.attemptId, { sending });
+      await this.write(record);
     } catch (error) {
-      this.kept.delete(sending.attemptId);
+      this.kept.forget(sending.attemptId);
       throw error;
     }
   }
 
+  async unsent(attemptId: string): Promise<void> {
+    if (!this.kept.get(attemptId)) return;
+    const record = this.record('unsent', attemptId);
+    this.kept.apply(record);
+    await this.write(record).catch(() => undefined);
+  }
+
   async answered(attemptId: string, answer: SpooledAnswer): Promise<void> {
-    const kept = this.kept.get(attemptId);
-    if (kept) kept.answer = answer;
-    await this.append('answered', attemptId, { answer });
+    const record = this.record('answered', attemptId, { answer });
+    this.kept.apply(record);
+    try {
+      await this.write(record);
+    } catch {
+      // The space that was set aside is for this. All is written anew, this answer with it.
+      await this.reserve.release();
+      await this.renew();
+    }
   }
 
   async settled(attemptId: string): Promise<void> {
     const kept = this.kept.get(attemptId);
     if (!kept || kept.settledAt !== undefined) return;
-    kept.settledAt = Date.now();
-    await this.append('settled', attemptId, {});
+    const record = this.record('settled', attemptId);
+    this.kept.apply(record);
+    await this.write(record);
     // Twice what was carried over: the work of renewing stays in proportion to what was written.
     if (this.segment && this.segment.bytes > Math.max(SEGMENT_BYTES, 2 * this.carriedBytes))
       await this.renew();
   }
 
+  /** Gives the directory back, for the next process. */
   async close(): Promise<void> {
-    await this.renewing;
+    if (this.closed) return;
+    await this.write({ type: 'known', attemptId: '', at: Date.now(), database: this.known }).catch(
+      () => undefined,
+    );
+    this.closed = true;
+    await this.renewing?.catch(() => undefined);
     await this.segment?.close();
     this.unlock();
   }
 
-  private async append(type: JournalRecord['type'], attemptId: string, fields: object): Promise<void> {
-    await this.renewing;
-    if (!this.segment) throw new Error('The spool is closed.');
-    await this.segment.append(encodeRecord({ type, attemptId, at: Date.now(), ...fields }));
+  private record(type: JournalRecord['type'], attemptId: string, fields: object = {}): JournalRecord {
+    return { type, attemptId, at: Date.now(), ...fields };
+  }
+
+  private async write(record: JournalRecord): Promise<void> {
+    if (this.closed) throw new Error('The spool is closed.');
+    try {
+      await this.renewing;
+      if (!this.segment) throw new Error('The spool has no file to write to.');
+      await this.segment.append(encodeRecord(record));
+    } catch (error) {
+      this.problem = describe(error);
+      throw error;
+    }
   }
 
   private read(): void {
@@ -110,16 +206,8 @@ export class FileSpool implements Spool {
       this.sequence = Math.max(this.sequence, Number(name.slice(8, -4)));
       const { records, damaged } = decodeJournal(readFileSync(join(this.dir, name), 'utf8'));
       this.damaged += damaged;
-      for (const record of records) this.apply(record);
+      for (const record of records) this.kept.apply(record);
     }
-  }
-
-  private apply(record: JournalRecord): void {
-    const { type, attemptId, at } = record;
-    const kept = this.kept.get(attemptId);
-    if (type === 'sent') this.kept.set(attemptId, { ...kept, sent: record['sending'] as SpooledSending });
-    if (type === 'answered' && kept) kept.answer = record['answer'] as SpooledAnswer;
-    if (type === 'settled' && kept) kept.settledAt = at;
   }
 
   /** Begins a new segment with what is still needed, and removes the ones before it. */
@@ -130,21 +218,16 @@ export class FileSpool implements Spool {
 
   private async renewNow(): Promise<void> {
     const before = this.segmentNames();
-    for (const [id, { settledAt }] of this.kept) {
-      if (settledAt !== undefined && settledAt < Date.now() - KEEP_SETTLED_MS) this.kept.delete(id);
-    }
-    const lines = [...this.kept.values()].flatMap(({ sent, answer, settledAt }) => {
-      const { attemptId } = sent;
-      const at = settledAt ?? Date.now();
-      return [
-        encodeRecord({ type: 'sent', attemptId, at, sending: sent }),
-        ...(answer ? [encodeRecord({ type: 'answered', attemptId, at, answer })] : []),
-        ...(settledAt === undefined ? [] : [encodeRecord({ type: 'settled', attemptId, at })]),
-      ];
-    });
+    this.kept.trim(Date.now() - KEEP_SETTLED_MS, this.mostBytes);
     this.sequence += 1;
     const path = join(this.dir, `segment-${String(this.sequence).padStart(10, '0')}.log`);
-    const next = await JournalFile.create(path, lines);
+    let next: JournalFile;
+    try {
+      next = await JournalFile.create(path, this.kept.lines(Date.now()));
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    }
     this.carriedBytes = next.bytes;
     const last = this.segment;
     this.segment = next;
@@ -158,4 +241,8 @@ export class FileSpool implements Spool {
       .filter((name) => /^segment-\d{10}\.log$/.test(name))
       .toSorted();
   }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -10,11 +10,15 @@ interface Waiting {
 /**
  * An append-only file whose every append is on disk when it resolves. Appends that come while another is
  * being synced share the next sync (group commit).
+ *
+ * One failure spoils the file: after a failed fsync nobody knows which of its pages are on disk (Rebello et al.,
+ * "Can Applications Recover from fsync Failures?", USENIX ATC 2020). Whoever has all records begins a new file.
  */
 export class JournalFile {
   private waiting: Waiting[] = [];
   private writing: Promise<void> | undefined;
   private size: number;
+  private broken = false;
 
   private constructor(
     readonly path: string,
@@ -27,17 +31,27 @@ export class JournalFile {
   /** Creates the file, which must not exist, with its first lines. File and directory are synced. */
   static async create(path: string, lines: readonly string[]): Promise<JournalFile> {
     const handle = await open(path, 'ax', 0o600);
-    const text = lines.join('');
-    // writeFile, unlike write, goes on until all of it is written.
-    await handle.writeFile(text);
-    await handle.sync();
-    await syncDirectory(dirname(path));
-    return new JournalFile(path, handle, Buffer.byteLength(text));
+    try {
+      const text = lines.join('');
+      // writeFile, unlike write, goes on until all of it is written.
+      await handle.writeFile(text);
+      await handle.sync();
+      await syncDirectory(dirname(path));
+      return new JournalFile(path, handle, Buffer.byteLength(text));
+    } catch (error) {
+      await handle.close().catch(() => undefined);
+      throw error;
+    }
   }
 
   /** How large it is, in bytes. */
   get bytes(): number {
     return this.size;
+  }
+
+  /** Whether an append has failed: nothing more is written to it. */
+  get spoiled(): boolean {
+    return this.broken;
   }
 
   /** Appends a line; resolves once it is on disk, rejects where it may not be. */
@@ -62,26 +76,21 @@ export class JournalFile {
         await this.write(batch.map(({ line }) => line).join(''));
         for (const { resolve } of batch) resolve();
       } catch (error) {
+        this.broken = true;
         for (const { reject } of batch) reject(error);
       }
     }
   }
 
   private async write(text: string): Promise<void> {
+    if (this.broken) throw new Error('An earlier write to this file failed.');
     const bytes = Buffer.from(text);
-    const before = this.size;
-    try {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await this.handle.write(bytes, done);
-        done += bytesWritten;
-      }
-      await this.handle.datasync();
-      this.size += bytes.length;
-    } catch (error) {
-      // Half a line would damage the one that follows it: cut it off again.
-      await this.handle.truncate(before).catch(() => undefined);
-      throw error;
+    for (let done = 0; done < bytes.length;) {
+      const { bytesWritten } = await this.handle.write(bytes, done);
+      done += bytesWritten;
     }
+    await this.handle.datasync();
+    this.size += bytes.length;
   }
 }
 

@@ -2,7 +2,8 @@ import { crc32 } from 'node:zlib';
 
 /** One line of the journal, before it is encoded. */
 export interface JournalRecord {
-  readonly type: 'sent' | 'answered' | 'settled';
+  readonly type: 'sent' | 'unsent' | 'answered' | 'settled' | 'known';
+  /** Empty for `known`, which is about the database. */
   readonly attemptId: string;
   /** When it was written, in milliseconds since the epoch by this machine's clock. */
   readonly at: number;

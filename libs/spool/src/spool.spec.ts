@@ -118,7 +118,8 @@ describe('FileSpool', () => {
     await spool.sent(sending('b'));
     await spool.close();
     const bytes = readFileSync(lastSegment());
-    bytes[30] = (bytes[30] ?? 0) ^ 1;
+    const inFirst = bytes.indexOf('uid-of-a');
+    bytes[inFirst] = (bytes[inFirst] ?? 0) ^ 1;
     writeFileSync(lastSegment(), bytes);
     const again = await open();
     expect(again.damaged).toBe(1);

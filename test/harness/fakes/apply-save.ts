@@ -27,10 +27,11 @@ export function applySave(database: FakeDatabase, row: FakeRow, save: RotationSa
     draft.failureCount = 0;
     delete draft.notBefore;
     delete draft.lastError;
+    delete draft.doubt;
     row.tokens.set(change.accessToken.variantKey, change.accessToken);
   } else {
     if (change.kind !== 'released' || !change.variantOnly) draft.lastError = change.lastError;
-    applyFailure(draft, change);
+    applyFailure(draft, change, save.attemptId, database.clock.now());
   }
   delete draft.attempt;
   draft.revision += 1;
@@ -40,9 +41,19 @@ export function applySave(database: FakeDatabase, row: FakeRow, save: RotationSa
   return true;
 }
 
-function applyFailure(draft: Draft, change: Exclude<RotationSave['change'], { kind: 'rotated' }>): void {
+function applyFailure(
+  draft: Draft,
+  change: Exclude<RotationSave['change'], { kind: 'rotated' }>,
+  attemptId: string,
+  now: number,
+): void {
   switch (change.kind) {
     case 'released':
+      // It was the doubt's own attempt, and nothing was spent.
+      if (!draft.attempt) {
+        move(draft, 'cleared');
+        delete draft.doubt;
+      }
       if (change.variantOnly) return;
       draft.failureCount = change.failureCount;
       draft.notBefore = change.notBefore;
@@ -50,6 +61,7 @@ function applyFailure(draft: Draft, change: Exclude<RotationSave['change'], { ki
       return;
     case 'denied':
       move(draft, 'denied');
+      delete draft.doubt;
       draft.failureCount += 1;
       delete draft.dueAt;
       return;
@@ -58,13 +70,23 @@ function applyFailure(draft: Draft, change: Exclude<RotationSave['change'], { ki
       draft.failureCount += 1;
       draft.dueAt = change.probeAt;
       delete draft.notBefore;
+      draft.doubt = {
+        attemptId,
+        at: draft.doubt?.at ?? now,
+        ...(change.askSpool === undefined ? {} : { spoolId: change.askSpool }),
+      };
   }
 }
 
-/** The guard: failures are the present attempt's; a new token counts while the row is where it came from. */
+/** The guard: failures are the attempt's, or the doubt's; a new token counts while the row is where it came from. */
 function guardHolds({ connection }: FakeRow, save: RotationSave): boolean {
   if (connection.generation !== save.generation) return false;
+  if (save.atRevision !== undefined && save.change.kind !== 'rotated') {
+    return connection.attempt === undefined && connection.revision === save.atRevision;
+  }
   if (connection.attempt?.id === save.attemptId) return true;
+  const inDoubt = connection.state === 'IN_DOUBT' || connection.stateBeforePause === 'IN_DOUBT';
+  if (!connection.attempt && inDoubt && connection.doubt?.attemptId === save.attemptId) return true;
   return (
     save.change.kind === 'rotated' &&
     connection.grantType === 'refresh_token' &&

@@ -12,6 +12,7 @@ import {
   type ChangeHints,
   type Claim,
   type ClaimRequest,
+  type Refusal,
   type RotationSave,
   type SpendOutcome,
   type Variant,
@@ -64,6 +65,11 @@ export class FakeReplica {
   readonly demand: DemandRotations;
   readonly links: ConnectLinks;
   readonly handOut: AccessTokenHandOut;
+  /** Whether it may spend. */
+  readonly spending: { objection: object | undefined; refusal: Refusal | undefined } = {
+    objection: undefined,
+    refusal: undefined,
+  };
   /** Who may what here. */
   policy = AccessPolicy.DENY_ALL;
 
@@ -95,7 +101,8 @@ export class FakeReplica {
     });
     this.held = new HeldTokens(this.tokens, sealer, events, heldCapacity);
     this.rotator = new Rotator(this.spender, this.held, events, clock);
-    this.demand = new DemandRotations(this.store, this.rotator, this.hints, clock, this.claimRequest);
+    const { claimRequest, spending } = this;
+    this.demand = new DemandRotations(this.store, this.rotator, this.hints, clock, claimRequest, spending);
     this.links = new ConnectLinks(sealer, clock, 'https://broker.example', 3_600_000);
     this.handOut = new AccessTokenHandOut({
       policy: () => this.policy,
@@ -110,7 +117,10 @@ export class FakeReplica {
 
   get claimRequest(): ClaimRequest {
     return {
-      replica: `${this.name}/${this.spool.id}`,
+      replica: this.name,
+      spoolId: this.spool.id,
+      bootId: `boot of ${this.name}`,
+      attemptFloor: 0,
       attemptDeadlineMs: this.world.timings.attemptDeadlineMs,
     };
   }
@@ -126,6 +136,7 @@ export class FakeReplica {
       this.claimRequest,
       { maxConcurrent },
       () => 0.5,
+      this.spending,
     );
   }
 

@@ -48,7 +48,21 @@ export class FakeRotationStore implements RotationStore {
     return this.database.run('attemptsOf', () =>
       [...this.database.rows.values()]
         .map(({ connection }) => connection)
-        .filter(({ attempt }) => attempt?.replica.endsWith(`/${spoolId}`)),
+        .filter(({ attempt }) => attempt?.spoolId === spoolId),
+    );
+  }
+
+  async doubtsOf(spoolId: string): Promise<Connection[]> {
+    return this.database.run('attemptsOf', () =>
+      [...this.database.rows.values()]
+        .map(({ connection }) => connection)
+        .filter(({ doubt, attempt }) => doubt?.spoolId === spoolId && attempt === undefined),
+    );
+  }
+
+  async findAll(uids: readonly string[]): Promise<Connection[]> {
+    return this.database.run('find', () =>
+      uids.flatMap((uid) => this.database.rows.get(uid)?.connection ?? []),
     );
   }
 
@@ -134,6 +148,9 @@ export class FakeRotationStore implements RotationStore {
     const startedAt = this.clock.now();
     const attempt = {
       id: `attempt-${(attempts += 1)}`,
+      number: attempts,
+      spoolId: request.spoolId,
+      bootId: request.bootId,
       generation: row.connection.generation,
       replica: request.replica,
       startedAt,

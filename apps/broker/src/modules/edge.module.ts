@@ -7,6 +7,7 @@ import {
   ConnectionAdministration,
   ConnectLinks,
   Directory,
+  FleetAdministration,
   type EventSink,
 } from '#libs/core';
 import { createGrpcServer } from '#libs/grpc';
@@ -34,6 +35,7 @@ const grpc: Provider[] = [
       connections: ConnectionAdministration,
       clients: ClientAdministration,
       access: AccessAdministration,
+      fleet: FleetAdministration,
       links: ConnectLinks,
       events: EventSink,
       clock: FleetClock,
@@ -46,6 +48,7 @@ const grpc: Provider[] = [
           connections,
           clients,
           access,
+          fleet,
           redirectUri: links.redirectUri,
           events,
           clock,
@@ -58,6 +61,7 @@ const grpc: Provider[] = [
       ConnectionAdministration,
       ClientAdministration,
       AccessAdministration,
+      FleetAdministration,
       ConnectLinks,
       EVENTS,
       FleetClock,

@@ -7,6 +7,7 @@ import {
   PostgresClientStore,
   PostgresConnectionStore,
   PostgresDirectoryStore,
+  PostgresFleetStore,
   PostgresRotationStore,
   PostgresTokenStore,
   type Database,
@@ -30,6 +31,7 @@ const stores: Provider[] = [
     PostgresClientStore,
     PostgresConnectionStore,
     PostgresDirectoryStore,
+    PostgresFleetStore,
     PostgresTokenStore,
   ].map((Store) => ({
     provide: Store,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Global, Module, type Provider } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import {
@@ -5,6 +6,7 @@ import {
   Directory,
   DueRotations,
   HeldTokens,
+  Membership,
   PendingSaves,
   RotationFinisher,
   Rotator,
@@ -12,17 +14,32 @@ import {
   SpoolReplay,
   type ClaimRequest,
   type EventSink,
+  type ReplicaIdentity,
   type Sealer,
   type Spool,
 } from '#libs/core';
 import { createOAuth, type OAuth } from '#libs/oauth';
-import { ChangeFeed, FleetClock, PostgresRotationStore } from '#libs/postgres';
+import { ChangeFeed, FleetClock, PostgresFleetStore, PostgresRotationStore } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
 import { Schedule } from '../schedule.js';
 import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER, SPOOL } from './foundation.js';
 
 function claimRequest(config: BrokerConfig, spool: Spool): ClaimRequest {
-  return { replica: `${config.replica}/${spool.id}`, attemptDeadlineMs: config.attemptDeadlineMs };
+  return {
+    ...identityOf(config, spool),
+    replica: config.replica,
+    attemptDeadlineMs: config.attemptDeadlineMs,
+    get attemptFloor() {
+      return spool.known.attemptNumber;
+    },
+  };
+}
+
+/** The life of this process. */
+const BOOT_ID = randomUUID();
+
+function identityOf(config: BrokerConfig, spool: Spool): ReplicaIdentity {
+  return { name: config.replica, spoolId: spool.id, bootId: BOOT_ID };
 }
 
 const rotation: Provider[] = [
@@ -101,6 +118,17 @@ const rotation: Provider[] = [
     inject: [SPOOL, PostgresRotationStore, Directory, OAUTH, RotationFinisher, SEALER, EVENTS, FleetClock],
   },
   {
+    provide: Membership,
+    useFactory: (
+      config: BrokerConfig,
+      store: PostgresFleetStore,
+      spool: Spool,
+      replay: SpoolReplay,
+      events: EventSink,
+    ) => new Membership({ me: identityOf(config, spool), store, spool, replay, events }),
+    inject: [CONFIG, PostgresFleetStore, SPOOL, SpoolReplay, EVENTS],
+  },
+  {
     provide: Rotator,
     useFactory: (spender: Spender, held: HeldTokens, events: EventSink, clock: FleetClock) =>
       new Rotator(spender, held, events, clock),
@@ -116,6 +144,7 @@ const rotation: Provider[] = [
       clock: FleetClock,
       random: () => number,
       spool: Spool,
+      membership: Membership,
     ) =>
       new DueRotations(
         store,
@@ -125,8 +154,9 @@ const rotation: Provider[] = [
         claimRequest(config, spool),
         { maxConcurrent: config.rotationConcurrency },
         random,
+        membership,
       ),
-    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL],
+    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL, Membership],
   },
   {
     provide: DemandRotations,
@@ -137,8 +167,9 @@ const rotation: Provider[] = [
       feed: ChangeFeed,
       clock: FleetClock,
       spool: Spool,
-    ) => new DemandRotations(store, rotator, feed, clock, claimRequest(config, spool)),
-    inject: [CONFIG, PostgresRotationStore, Rotator, ChangeFeed, FleetClock, SPOOL],
+      membership: Membership,
+    ) => new DemandRotations(store, rotator, feed, clock, claimRequest(config, spool), membership),
+    inject: [CONFIG, PostgresRotationStore, Rotator, ChangeFeed, FleetClock, SPOOL, Membership],
   },
 ];
 

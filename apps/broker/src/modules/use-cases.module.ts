@@ -8,6 +8,7 @@ import {
   ConnectLinks,
   DemandRotations,
   Directory,
+  FleetAdministration,
   HeldTokens,
   type EventSink,
   type Sealer,
@@ -18,6 +19,7 @@ import {
   PostgresAccessStore,
   PostgresClientStore,
   PostgresConnectionStore,
+  PostgresFleetStore,
   PostgresTokenStore,
 } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
@@ -73,6 +75,12 @@ const useCases: Provider[] = [
     useFactory: (store: PostgresAccessStore, directory: Directory, events: EventSink) =>
       new AccessAdministration(store, directory, events),
     inject: [PostgresAccessStore, Directory, EVENTS],
+  },
+  {
+    provide: FleetAdministration,
+    useFactory: (store: PostgresFleetStore, events: EventSink, clock: FleetClock, random: () => number) =>
+      new FleetAdministration({ store, events, clock, random }),
+    inject: [PostgresFleetStore, EVENTS, FleetClock, RANDOM],
   },
   {
     provide: BrowserAuthorization,

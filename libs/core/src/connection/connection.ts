@@ -16,10 +16,24 @@ export interface Attempt {
   readonly generation: number;
   /** The replica that made it. */
   readonly replica: string;
+  /** The spool of that replica, which knows what became of it. */
+  readonly spoolId?: string;
+  /** Which life of that replica's process made it. */
+  readonly bootId?: string;
+  /** Its number among all attempts of the installation. */
+  readonly number?: number;
   /** When it was committed. */
   readonly startedAt: number;
   /** From when on another replica may take it over, once it can also have the row lock. */
   readonly deadlineAt: number;
+}
+
+/** Why a connection is in doubt: the attempt whose answer is not in hand. */
+export interface Doubt {
+  readonly attemptId: string;
+  /** The spool that may still have the answer; absent where the answer is known to be gone. */
+  readonly spoolId?: string;
+  readonly at: number;
 }
 
 /** The latest failure, in the authorization server's own words where there are any. */
@@ -45,6 +59,8 @@ export interface Connection extends ConnectionName {
   readonly refreshToken?: Sealed;
   readonly scopes: readonly string[];
   readonly attempt?: Attempt;
+  /** Present while it is in doubt. */
+  readonly doubt?: Doubt;
   /** Counts completed authorizations; a link to connect is good for one of them. */
   readonly authorizationEpoch: number;
   /** When the next rotation is due. */

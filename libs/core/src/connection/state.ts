@@ -6,6 +6,7 @@ export type ConnectionEvent =
   | 'authorized' // a user granted it, or a refresh token was imported
   | 'rotated' // a new token came back
   | 'doubted' // a refresh token may have been spent, and the answer is not in hand
+  | 'cleared' // the token of the doubt was not spent after all
   | 'denied' // the authorization server's definite word
   | 'paused'
   | 'resumed'
@@ -30,6 +31,7 @@ const TRANSITIONS: Readonly<
     authorized: 'ACTIVE',
     rotated: 'ACTIVE',
     doubted: 'IN_DOUBT',
+    cleared: 'ACTIVE',
     denied: 'REAUTHORIZATION_REQUIRED',
     paused: 'PAUSED',
     revoked: 'REVOKED',

@@ -56,6 +56,7 @@ const PASSING: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   'CONNECTION_IN_DOUBT',
   'DATABASE_UNAVAILABLE',
   'SHUTTING_DOWN',
+  'SPENDING_STOPPED',
   'WAIT_EXPIRED',
 ]);
 

@@ -44,6 +44,8 @@ export interface EndedExchange {
   readonly generation: number;
   readonly variant: Variant;
   readonly requestedAt: number;
+  /** Present for a redo: see {@link RotationSave.atRevision}. */
+  readonly atRevision?: number;
 }
 
 /** What the end of a rotation needs. */
@@ -95,7 +97,7 @@ export class RotationFinisher {
   ): Promise<SpendOutcome> {
     const { clock, random } = this.parts;
     const { connection } = ended;
-    const whole: FailureChange = changeAfterFailure(connection, failure, clock.now(), random);
+    const whole: FailureChange = changeAfterFailure(connection, failure, clock.now(), random, ended);
     const change: FailureChange =
       whole.kind === 'released' && ended.variant.key !== '' ? { ...whole, variantOnly: true } : whole;
     const saved = await this.save(ended, change, saver);
@@ -158,9 +160,16 @@ export class RotationFinisher {
     change: RotationChange,
     saver: Pick<HeldAttempt, 'save'>,
   ): Promise<SaveResult | 'pending'> {
-    const { connection, attemptId, generation } = ended;
+    const { connection, attemptId, generation, atRevision } = ended;
     const { uid, authorizationEpoch } = connection;
-    const save: RotationSave = { uid, generation, authorizationEpoch, attemptId, change };
+    const save: RotationSave = {
+      uid,
+      generation,
+      authorizationEpoch,
+      attemptId,
+      change,
+      ...(atRevision === undefined ? {} : { atRevision }),
+    };
     try {
       const result = await saver.save(save);
       // Step 8. A record that is not marked as settled is replayed once more, which does nothing.

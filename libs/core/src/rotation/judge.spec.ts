@@ -6,6 +6,7 @@ import type { FailureChange } from './ports.js';
 type State = 'ACTIVE' | 'IN_DOUBT';
 const NOW = 1_900_000_000_000;
 const half = (): number => 0.5;
+const ENDED = { attemptId: 'attempt-1' };
 
 const judge = (kind: Failure['kind'], grantType: GrantType, state: State): FailureChange =>
   changeAfterFailure(
@@ -18,6 +19,7 @@ const judge = (kind: Failure['kind'], grantType: GrantType, state: State): Failu
     { kind, code: 'some_code', description: 'some words' },
     NOW,
     half,
+    ENDED,
   );
 
 describe('P1, P4, P7: what a failure does', () => {
@@ -70,7 +72,7 @@ describe('P1, P4, P7: what a failure does', () => {
       description: '',
       retryAfterMs: 90_000,
     } as const;
-    expect(changeAfterFailure(sampleConnection(), refused, NOW, half)).toMatchObject({
+    expect(changeAfterFailure(sampleConnection(), refused, NOW, half, ENDED)).toMatchObject({
       notBefore: NOW + 90_000,
     });
   });
@@ -96,10 +98,25 @@ describe('P1, P4, P7: what a failure does', () => {
     });
   });
 
-  it('P4: an attempt whose replica is gone is in doubt, and names it', () => {
-    const attempt = { id: 'x', generation: 1, replica: 'replica-7', startedAt: 0, deadlineAt: 0 };
+  it('what is said late of the very attempt that is in doubt is no failed probe', () => {
+    const connection = sampleConnection({
+      state: 'IN_DOUBT',
+      doubt: { attemptId: ENDED.attemptId, spoolId: 'spool-1', at: NOW },
+    });
+    const gone = { kind: 'unanswered', code: 'replica_ended', description: '' } as const;
+    const change = changeAfterFailure(connection, gone, NOW, half, ENDED);
+    expect(change.kind).toBe('doubted');
+    expect(change).not.toHaveProperty('askSpool');
+    expect(changeAfterFailure(connection, gone, NOW, half, { attemptId: 'the probe' }).kind).toBe('denied');
+  });
+
+  it('P4: an attempt whose replica is gone is in doubt, and names it and the spool to ask', () => {
+    const base = { id: 'x', generation: 1, replica: 'replica-7', startedAt: 0, deadlineAt: 0 };
+    const attempt = { ...base, spoolId: 'spool-7' };
     expect(changeAfterDisappearance(sampleConnection({ attempt }), NOW, half)).toMatchObject({
       kind: 'doubted',
+      askSpool: 'spool-7',
+      probeAt: NOW + 15_000,
       lastError: { code: 'replica_gone', description: expect.stringContaining('replica-7') },
     });
   });

@@ -7,6 +7,13 @@ export type Failure =
   | Exclude<Interpretation, { kind: 'granted' }>
   | Exclude<SendResult, { kind: 'answered' }>;
 
+/** The attempt that a failure is about. */
+export interface EndedAttempt {
+  readonly attemptId: string;
+  /** The spool that may still have the answer; absent where the answer is known to be gone. */
+  readonly askSpool?: string;
+}
+
 /**
  * What a failed exchange does to its connection. This is where "transient is not final" (promise P7) and
  * the single probe of an in-doubt connection (promise P1) are decided.
@@ -17,6 +24,7 @@ export function changeAfterFailure(
   failure: Failure,
   now: number,
   random: () => number,
+  { attemptId, askSpool }: EndedAttempt,
 ): FailureChange {
   const lastError: LastError = { code: failure.code, description: failure.description, at: now };
   const released = (): FailureChange => {
@@ -41,8 +49,15 @@ export function changeAfterFailure(
     case 'doubtful':
       // Client credentials are not used up: a lost answer costs nothing.
       if (connection.grantType === 'client_credentials') return released();
-      if (isInDoubt(connection)) return { kind: 'denied', lastError: probeFailed(lastError) };
-      return { kind: 'doubted', lastError, probeAt: probeAt(connection, now) };
+      if (isInDoubt(connection) && connection.doubt?.attemptId !== attemptId) {
+        return { kind: 'denied', lastError: probeFailed(lastError) };
+      }
+      return {
+        kind: 'doubted',
+        lastError,
+        probeAt: probeAt(connection, now, askSpool !== undefined),
+        ...(askSpool === undefined ? {} : { askSpool }),
+      };
   }
 }
 
@@ -77,15 +92,12 @@ export function changeAfterDisappearance(
   now: number,
   random: () => number,
 ): FailureChange {
-  const replica = connection.attempt?.replica ?? 'unknown';
-  return changeAfterFailure(
-    connection,
-    {
-      kind: 'unanswered',
-      code: 'replica_gone',
-      description: `Replica ${replica} disappeared during a rotation.`,
-    },
-    now,
-    random,
-  );
+  const { id: attemptId = '', replica = 'unknown', spoolId } = connection.attempt ?? {};
+  const failure: Failure = {
+    kind: 'unanswered',
+    code: 'replica_gone',
+    description: `Replica ${replica} disappeared during a rotation.`,
+  };
+  const ended = { attemptId, ...(spoolId === undefined ? {} : { askSpool: spoolId }) };
+  return changeAfterFailure(connection, failure, now, random, ended);
 }

@@ -80,6 +80,8 @@ describe('P3: the answer outlives the database', () => {
       world.database.plan('save', 'away', 'away');
       other.endpoint.plan(step);
       await other.due().tick();
+      world.clock.advance(30_000);
+      await other.due().tick();
       await other.rotator.idle();
       expect(world.connection()).toMatchObject({ state: 'REAUTHORIZATION_REQUIRED', generation: 1 });
       await timersRun(2_000);

@@ -79,6 +79,19 @@ describe('when an in-doubt connection is probed', () => {
     ['at once where the token is over', { expiresAt: NOW - 1, tokenTtlMs: 3_600_000 }, 0],
     ['a minute before, where the life is not known', { expiresAt: NOW + 600_000 }, 585_000],
   ])('%s', (_what, fields, expected) => {
-    expect(probeAt(sampleConnection(fields), NOW) - NOW).toBe(expected);
+    expect(probeAt(sampleConnection(fields), NOW, false) - NOW).toBe(expected);
+  });
+
+  it.each([
+    ['where it has no access token', {}, 15_000],
+    ['half a minute at the most', { expiresAt: NOW - 1, tokenTtlMs: 3_600_000 }, 30_000],
+    ['a quarter of its life, where that is shorter', { expiresAt: NOW, tokenTtlMs: 8_000 }, 2_000],
+    [
+      'not at all, where its token lives longer',
+      { expiresAt: NOW + 3_600_000, tokenTtlMs: 3_600_000 },
+      3_540_000,
+    ],
+  ])('gives its replica time to come back with the answer: %s', (_what, fields, expected) => {
+    expect(probeAt(sampleConnection(fields), NOW, true) - NOW).toBe(expected);
   });
 });

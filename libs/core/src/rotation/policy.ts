@@ -16,6 +16,9 @@ const JITTER = 0.1;
 const BACKOFF_BASE_MS = 1_000;
 const BACKOFF_CAP_MS = 300_000;
 
+/** How long a replica that is gone may take to come back with the answer, at the most. */
+const COME_BACK_MS = 30_000;
+
 /** How long before the access token's end an in-doubt connection is probed, at the most. */
 const PROBE_MARGIN_MS = 60_000;
 
@@ -51,11 +54,13 @@ export function retryAt(
 }
 
 /**
- * When an in-doubt connection is probed: as late as is safe, shortly before its access token ends; at once
- * where it has none.
+ * When an in-doubt connection is probed: as late as is safe, shortly before its access token ends; where it has
+ * none, at once, or once its replica has had some time to come back with the answer.
+ * @param mayComeBack whether a spool may still have the answer
  */
-export function probeAt(connection: Connection, now: number): number {
-  if (connection.expiresAt === undefined) return now;
-  const margin = Math.min(PROBE_MARGIN_MS, (connection.tokenTtlMs ?? PROBE_MARGIN_MS) / 4);
-  return Math.max(now, connection.expiresAt - margin);
+export function probeAt(connection: Connection, now: number, mayComeBack: boolean): number {
+  const { expiresAt = now, tokenTtlMs = PROBE_MARGIN_MS } = connection;
+  const share = tokenTtlMs / 4;
+  const earliest = now + (mayComeBack ? Math.min(COME_BACK_MS, share) : 0);
+  return Math.max(earliest, expiresAt - Math.min(PROBE_MARGIN_MS, share));
 }

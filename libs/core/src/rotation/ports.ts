@@ -11,10 +11,17 @@ export interface Claim {
   readonly claimedAtMonotonic: number;
 }
 
-/** Who claims, and how long nobody else may take the attempt over. */
+/**
+ * Who claims, and how long nobody else may take the attempt over. A replica that is not admitted, or that
+ * knows of later attempts than the database does, gets nothing: see `DatabaseGuard`.
+ */
 export interface ClaimRequest {
   readonly replica: string;
+  readonly spoolId: string;
+  readonly bootId: string;
   readonly attemptDeadlineMs: number;
+  /** The highest attempt number that this replica's spool knows; a database below it has been put back. */
+  readonly attemptFloor: number;
 }
 
 /** What an attempt changes in the row of its connection. */
@@ -47,6 +54,8 @@ export type RotationChange =
       readonly kind: 'doubted';
       readonly lastError: LastError;
       readonly probeAt: number;
+      /** The spool that may still have the answer; absent where the answer is known to be gone. */
+      readonly askSpool?: string;
     };
 
 /** A change that brings no token. */
@@ -55,7 +64,8 @@ export type FailureChange = Exclude<RotationChange, { kind: 'rotated' }>;
 /**
  * A change together with what guards it. A new refresh token counts as long as the row is still at the
  * generation and the authorization that it came from, whatever has become of the attempt: it is the only one
- * there is (promise P3). Every other change counts for the present attempt only.
+ * there is (promise P3). Every other change counts for the present attempt, or for the one whose answer is in
+ * doubt while nobody else is at it: what is known of that one settles the doubt.
  */
 export interface RotationSave {
   readonly uid: string;
@@ -63,6 +73,11 @@ export interface RotationSave {
   readonly authorizationEpoch: number;
   readonly attemptId: string;
   readonly change: RotationChange;
+  /**
+   * For a redo after a failover that lost the attempt itself: a failure counts as long as the row is at this
+   * revision, and nobody is at it.
+   */
+  readonly atRevision?: number;
 }
 
 /** `superseded`: the row has moved on without this attempt; nothing was changed. */
@@ -95,8 +110,12 @@ export interface RotationStore {
   takeOver(limit: number, decide: (connection: Connection) => FailureChange): Promise<Connection[]>;
   /** Connections with an attempt of this replica's spool, whichever boot of the replica made it. */
   attemptsOf(spoolId: string): Promise<Connection[]>;
+  /** Connections in doubt whose answer this spool may still have. */
+  doubtsOf(spoolId: string): Promise<Connection[]>;
   /** One connection as it stands now. */
   find(uid: string): Promise<Connection | undefined>;
+  /** Several of them, in no particular order. */
+  findAll(uids: readonly string[]): Promise<Connection[]>;
 }
 
 /** What is asked of the token endpoint. */

@@ -1,14 +1,34 @@
-import { SpoolReplay } from '#libs/core';
+import { DEFAULT_VARIANT, SpoolReplay, type Claim, type Connection } from '#libs/core';
 import { FakeReplica, FakeWorld } from '../../../../test/harness/fakes/index.js';
+
+function replayOf(world: FakeWorld, { spool, store, finisher, endpoint }: FakeReplica): SpoolReplay {
+  const { sealer, events, clock } = world;
+  const clients = { client: async (id: string) => world.clients.get(id) };
+  return new SpoolReplay({ spool, store, finisher, endpoint, clients, sealer, events, clock });
+}
 
 /** The same replica in its next life: its disk is the one of the life before. */
 async function reborn(world: FakeWorld, before: FakeReplica): Promise<FakeReplica> {
   const replica = new FakeReplica(world, 'replica', 1_000, before.spool);
-  const { spool, store, finisher, endpoint } = replica;
-  const { sealer, events, clock } = world;
-  const clients = { client: async (id: string) => world.clients.get(id) };
-  await new SpoolReplay({ spool, store, finisher, endpoint, clients, sealer, events, clock }).run();
+  await replayOf(world, replica).run();
   return replica;
+}
+
+/** Claims, journals the sending, and dies. */
+async function diesAfterSending(world: FakeWorld, replica: FakeReplica): Promise<Claim> {
+  const claim = await replica.claim();
+  const { id: attemptId, generation } = claim.attempt;
+  const { authorizationEpoch } = claim.connection;
+  const requestedAt = world.clock.now();
+  await replica.spool.sent({
+    attemptId,
+    uid: 'uid-1',
+    generation,
+    authorizationEpoch,
+    variant: DEFAULT_VARIANT,
+    requestedAt,
+  });
+  return claim;
 }
 
 describe('what a replica does about its life before', () => {
@@ -44,17 +64,7 @@ describe('what a replica does about its life before', () => {
   });
 
   it('P4: what was sent and not answered is in doubt at once, without waiting for a deadline', async () => {
-    const claim = await replica.claim();
-    const { id: attemptId, generation } = claim.attempt;
-    const variant = { scopes: [], resource: '', key: '' };
-    await replica.spool.sent({
-      attemptId,
-      uid: 'uid-1',
-      generation,
-      authorizationEpoch: claim.connection.authorizationEpoch,
-      variant,
-      requestedAt: world.clock.now(),
-    });
+    await diesAfterSending(world, replica);
     await reborn(world, replica);
     expect(world.connection('uid-1')).toMatchObject({
       state: 'IN_DOUBT',
@@ -95,5 +105,143 @@ describe('what a replica does about its life before', () => {
     };
     expect(await replica.rotate()).toMatchObject({ kind: 'rotated', saved: true });
     expect(world.connection('uid-1').generation).toBe(2);
+  });
+});
+
+describe('a replica that comes back after another one took its attempt over', () => {
+  let world: FakeWorld;
+  let replica: FakeReplica;
+
+  beforeEach(async () => {
+    world = new FakeWorld();
+    replica = new FakeReplica(world, 'replica');
+    await world.addConnection({ uid: 'uid-1' });
+    await world.addAccessToken('uid-1', 3_600_000);
+  });
+
+  const takenOver = async (): Promise<void> => {
+    world.clock.advance(61_000);
+    await world.replica('other').due().tick();
+    expect(world.connection()).toMatchObject({
+      state: 'IN_DOUBT',
+      doubt: { spoolId: replica.spool.id },
+      lastError: { code: 'replica_gone' },
+    });
+  };
+
+  it('P4: knows that it never sent anything: the doubt is over, and nothing is probed', async () => {
+    await replica.claim();
+    await takenOver();
+    await reborn(world, replica);
+    expect(world.connection()).toMatchObject({ state: 'ACTIVE', generation: 1 });
+    expect(world.connection().doubt).toBeUndefined();
+  });
+
+  it('P4: knows that not a byte went out although the sending was journaled', async () => {
+    const claim = await diesAfterSending(world, replica);
+    await replica.spool.unsent(claim.attempt.id);
+    await takenOver();
+    await reborn(world, replica);
+    expect(world.connection()).toMatchObject({ state: 'ACTIVE', generation: 1 });
+  });
+
+  it('P4: cannot know it from a damaged journal: the doubt stays, and its spool need not be asked again', async () => {
+    await replica.claim();
+    await takenOver();
+    replica.spool.damaged = 1;
+    await reborn(world, replica);
+    expect(world.connection()).toMatchObject({ state: 'IN_DOUBT', lastError: { code: 'replica_ended' } });
+    expect(world.connection().doubt).not.toHaveProperty('spoolId');
+  });
+
+  it('P4: sent, and has no answer: it is gone for good', async () => {
+    await diesAfterSending(world, replica);
+    await takenOver();
+    await reborn(world, replica);
+    expect(world.connection()).toMatchObject({ state: 'IN_DOUBT', lastError: { code: 'replica_ended' } });
+    expect(world.connection().doubt).not.toHaveProperty('spoolId');
+    expect(await replica.store.doubtsOf(replica.spool.id)).toEqual([]);
+  });
+});
+
+/** A standby that was promoted without the last commits: the row is as it was before them. */
+describe('P1, P4: a redo after a failover that lost what was committed last', () => {
+  let world: FakeWorld;
+  let replica: FakeReplica;
+
+  beforeEach(async () => {
+    world = new FakeWorld();
+    replica = new FakeReplica(world, 'replica');
+    await world.addConnection({ uid: 'uid-1' });
+    await world.addAccessToken('uid-1', 3_600_000);
+  });
+
+  const redo = (): Promise<void> => replayOf(world, replica).redo();
+  const putBack = (connection: Connection): void => {
+    world.database.row('uid-1').connection = connection;
+  };
+
+  it('brings back every generation, in their order', async () => {
+    const before = world.connection();
+    for (let i = 0; i < 3; i += 1) await replica.rotate();
+    putBack(before);
+    await redo();
+    expect(world.connection()).toMatchObject({ state: 'ACTIVE', generation: 4 });
+    expect(world.server.isGood(await world.storedRefreshToken('uid-1'))).toBe(true);
+    expect(world.server.reuses).toEqual([]);
+  });
+
+  it('brings back a doubt whose attempt is not known any more, and only once', async () => {
+    const before = world.connection();
+    replica.endpoint.plan('consumed, answer lost');
+    await replica.rotate();
+    putBack(before);
+    await redo();
+    expect(world.connection()).toMatchObject({ state: 'IN_DOUBT', generation: 1 });
+    const after = world.connection();
+    await redo();
+    expect(world.connection()).toEqual(after);
+  });
+
+  it('brings back a denial, and a probe that failed', async () => {
+    const before = world.connection();
+    replica.endpoint.plan('consumed, answer lost', 'request lost');
+    await replica.rotate();
+    world.clock.advance(3_600_000);
+    await replica.rotate();
+    expect(world.connection()).toMatchObject({ state: 'REAUTHORIZATION_REQUIRED' });
+    putBack(before);
+    await redo();
+    expect(world.connection()).toMatchObject({
+      state: 'REAUTHORIZATION_REQUIRED',
+      lastError: { code: 'in_doubt_unresolved' },
+    });
+    expect(world.server.ledger).toHaveLength(1);
+  });
+
+  it.each(['refused', 'not sent'] as const)('leaves alone what was %s: nothing was spent', async (step) => {
+    const before = world.connection();
+    replica.endpoint.plan(step);
+    await replica.rotate();
+    putBack(before);
+    await redo();
+    expect(world.connection()).toEqual(before);
+  });
+
+  it('changes nothing where nothing was lost', async () => {
+    replica.endpoint.plan('grant', 'refused', 'consumed, answer lost');
+    for (let i = 0; i < 3; i += 1) {
+      await replica.rotate();
+      const before = world.connection();
+      await redo();
+      expect(world.connection()).toEqual(before);
+      world.clock.advance(10_000);
+    }
+  });
+
+  it('leaves alone what this process has under way', async () => {
+    const claim = await diesAfterSending(world, replica);
+    await redo();
+    expect(world.connection().attempt?.id).toBe(claim.attempt.id);
   });
 });

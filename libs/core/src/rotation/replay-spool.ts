@@ -8,7 +8,10 @@ import { sealingContext, type Sealer } from '../sealer.js';
 import type { RotationFinisher } from './finish-rotation.js';
 import type { Failure } from './judge.js';
 import type { ClientSource, RotationStore, TokenEndpoint } from './ports.js';
-import type { Spool, SpooledAnswer, SpooledAttempt } from './spool.js';
+import type { Spool, SpooledAnswer, SpooledAttempt, SpooledSending } from './spool.js';
+
+/** Attempts that are looked up with one query. */
+const BATCH = 500;
 
 /** What a replay needs. */
 export interface ReplayParts {
@@ -22,7 +25,7 @@ export interface ReplayParts {
   readonly clock: Clock;
 }
 
-/** Nothing was sent, since nothing was journaled. */
+/** Nothing was sent, since nothing was journaled, or since it was journaled that nothing went out. */
 const NEVER_SENT: Failure = {
   kind: 'notSent',
   code: 'interrupted',
@@ -37,67 +40,137 @@ const ANSWER_LOST: Failure = {
 };
 
 /**
- * What a replica does about its own life before, as the crash table of the protocol says: before anything is
- * claimed, journaled answers are saved; what was sent without an answer is in doubt at once; what was never
- * sent is given back at once. Nobody has to wait for a deadline.
+ * What a replica does about what its spool knows better than the database, as the crash table of the protocol
+ * says. Nobody has to wait for a deadline, and nothing is claimed before it is done.
  */
 export class SpoolReplay {
   constructor(private readonly parts: ReplayParts) {}
 
-  /** @throws {StoreUnavailableError} */
+  /**
+   * At a start: journaled answers are saved; what was sent without an answer is in doubt at once, for good; what
+   * was never sent is given back at once, also where somebody else took it over and doubts it.
+   * @throws {StoreUnavailableError}
+   */
   async run(): Promise<void> {
     const { spool, store } = this.parts;
-    const attempts = new Map(spool.attempts().map((attempt) => [attempt.sent.attemptId, attempt]));
-    for (const attempt of attempts.values()) {
-      if (attempt.answer) await this.replay(attempt, attempt.answer);
-    }
+    const attempts = spool.attempts();
+    await this.redoAll(attempts);
+    const known = new Map(attempts.map((attempt) => [attempt.sent.attemptId, attempt]));
     for (const connection of await store.attemptsOf(spool.id)) {
-      const known = attempts.get(connection.attempt?.id ?? '');
-      await this.end(connection, known ? ANSWER_LOST : NEVER_SENT);
+      await this.end(connection, connection.attempt?.id, known);
+    }
+    for (const connection of await store.doubtsOf(spool.id)) {
+      await this.end(connection, connection.doubt?.attemptId, known);
     }
   }
 
-  /** Also for settled ones: a failover of the database may have lost the commit. The guard decides. */
-  private async replay({ sent }: SpooledAttempt, answer: SpooledAnswer): Promise<void> {
-    const { store, clients, endpoint, sealer, finisher, spool } = this.parts;
-    const { attemptId, uid, generation, variant, requestedAt } = sent;
-    const connection = await store.find(uid);
-    const client = connection && (await clients.client(connection.clientId));
+  /**
+   * After a failover of the database, which may have lost the last commits: what this replica had settled is
+   * settled again where the row does not know it any more. What is under way sees to itself.
+   * @throws {StoreUnavailableError}
+   */
+  async redo(): Promise<void> {
+    await this.redoAll(this.parts.spool.attempts().filter(({ settled }) => settled));
+  }
+
+  private async redoAll(attempts: readonly SpooledAttempt[]): Promise<void> {
+    const { store } = this.parts;
+    for (let i = 0; i < attempts.length; i += BATCH) {
+      const batch = attempts.slice(i, i + BATCH);
+      const found = await store.findAll([...new Set(batch.map(({ sent }) => sent.uid))]);
+      const connections = new Map(found.map((connection) => [connection.uid, connection]));
+      for (const attempt of batch) {
+        const { uid } = attempt.sent;
+        // A later attempt of the same batch stands on what this one brought.
+        if (!(await this.redoOne(attempt, connections.get(uid)))) continue;
+        const now = await store.find(uid);
+        if (now) connections.set(uid, now);
+      }
+    }
+  }
+
+  /** Answers whether anything was saved. Where the connection has moved on, the attempt is history. */
+  private async redoOne(attempt: SpooledAttempt, connection: Connection | undefined): Promise<boolean> {
+    const { sent, answer, settled, unsent } = attempt;
     if (
-      !connection ||
-      !client ||
-      connection.generation !== generation ||
+      connection?.generation !== sent.generation ||
       connection.authorizationEpoch !== sent.authorizationEpoch
     ) {
-      await spool.settled(attemptId);
-      return;
+      if (!settled) await this.parts.spool.settled(sent.attemptId);
+      return false;
     }
+    if (answer) return this.replay(connection, sent, answer);
+    if (unsent || knows(connection, sent.attemptId) || !lacks(connection)) return false;
+    await this.fail(connection, sent.attemptId, ANSWER_LOST, connection.revision);
+    return true;
+  }
+
+  private async replay(
+    connection: Connection,
+    sent: SpooledSending,
+    answer: SpooledAnswer,
+  ): Promise<boolean> {
+    const { store, clients, endpoint, sealer, finisher } = this.parts;
+    const client = await clients.client(connection.clientId);
+    if (client === undefined) return false;
+    const { attemptId, generation, variant, requestedAt } = sent;
     try {
       const body = await sealer.open(answer.body, sealingContext.spooledAnswer(attemptId));
       const { status, headers } = answer;
       const meaning = endpoint.interpret(client, { status, headers, body });
-      const ended = { connection, attemptId, generation, variant, requestedAt };
-      const outcome = await finisher.finish(ended, client, meaning, store);
+      const lost = meaning.kind !== 'granted' && !knows(connection, attemptId);
+      if (lost && (meaning.kind === 'refused' || !lacks(connection))) return false;
+      const outcome = await finisher.finish(
+        {
+          connection,
+          attemptId,
+          generation,
+          variant,
+          requestedAt,
+          ...(lost ? { atRevision: connection.revision } : {}),
+        },
+        client,
+        meaning,
+        store,
+      );
       this.tell(connection, outcome.kind);
+      return true;
     } catch (error) {
       this.parts.events.emit({
         type: 'fault',
         during: `replay of ${connectionName(connection)}`,
         error: messageOf(error),
       });
+      return false;
     }
   }
 
-  private async end(connection: Connection, failure: Failure): Promise<void> {
-    const { attempt } = connection;
-    if (!attempt) return;
-    const { id: attemptId, generation } = attempt;
+  /** The end of an attempt of this spool: what is not in a whole journal was never sent. */
+  private async end(
+    connection: Connection,
+    attemptId: string | undefined,
+    known: ReadonlyMap<string, SpooledAttempt>,
+  ): Promise<void> {
+    if (attemptId === undefined) return;
+    const attempt = known.get(attemptId);
+    if (attempt?.answer) return;
+    const mayHaveBeenSent = attempt ? !attempt.unsent : this.parts.spool.damaged > 0;
+    await this.fail(connection, attemptId, mayHaveBeenSent ? ANSWER_LOST : NEVER_SENT);
+  }
+
+  private async fail(
+    connection: Connection,
+    attemptId: string,
+    failure: Failure,
+    atRevision?: number,
+  ): Promise<void> {
     const ended = {
       connection,
       attemptId,
-      generation,
+      generation: connection.generation,
       variant: DEFAULT_VARIANT,
       requestedAt: this.parts.clock.now(),
+      ...(atRevision === undefined ? {} : { atRevision }),
     };
     const outcome = await this.parts.finisher.fail(ended, failure, this.parts.store);
     this.tell(connection, outcome.kind);
@@ -106,4 +179,15 @@ export class SpoolReplay {
   private tell(connection: Connection, outcome: string): void {
     this.parts.events.emit({ type: 'spool.replayed', connection: connectionName(connection), outcome });
   }
+}
+
+/** Whether the row says what became of the attempt, or still has it. */
+function knows({ attempt, doubt }: Connection, attemptId: string): boolean {
+  return attempt?.id === attemptId || doubt?.attemptId === attemptId;
+}
+
+/** Whether a row that knows nothing of an attempt at its own generation has lost it: nobody is at it, and it spends. */
+function lacks({ attempt, state, stateBeforePause }: Connection): boolean {
+  const spends = [state, stateBeforePause].some((one) => one === 'ACTIVE' || one === 'IN_DOUBT');
+  return attempt === undefined && spends;
 }

@@ -129,7 +129,7 @@ describe('P4: what dead replicas left', () => {
       {
         type: 'attempt.taken_over',
         connection: 'clients/c/connections/u1',
-        replica: 'replica-1/spool of replica-1',
+        replica: 'replica-1',
       },
     ]);
     expect(world.connection()).toMatchObject({ state: 'IN_DOUBT', lastError: { code: 'replica_gone' } });

@@ -5,6 +5,7 @@ import type { EventSink } from '../events.js';
 import { connectionName } from '../resource-names.js';
 import { changeAfterDisappearance } from './judge.js';
 import type { Claim, ClaimRequest, RotationStore } from './ports.js';
+import type { SpendingPermit } from './rotate-on-demand.js';
 import type { Rotator } from './rotator.js';
 
 /** How many rotations a replica has under way at the most. */
@@ -35,6 +36,7 @@ export class DueRotations {
     private readonly claimRequest: ClaimRequest,
     private readonly limits: RotationLimits,
     private readonly random: () => number,
+    private readonly spending: Pick<SpendingPermit, 'objection'>,
   ) {}
 
   /** One tick. Returns when all that was due has been claimed; never throws. A tick during a tick is none. */
@@ -72,6 +74,7 @@ export class DueRotations {
     for (let round = 1; !this.stopped; round += 1) {
       // A backlog may keep this going for long; what dead replicas left must not wait for its end.
       if (round % TAKE_OVER_EVERY === 0) await this.guarded(() => this.takeOver());
+      if (this.spending.objection) return;
       const room = this.limits.maxConcurrent - this.rotator.inFlight;
       if (room <= 0) {
         await this.room();

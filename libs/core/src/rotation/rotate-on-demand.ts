@@ -14,6 +14,14 @@ export interface ChangeHints {
   changed(uid: string, signal: AbortSignal): Promise<void>;
 }
 
+/** Whether this replica may spend now; what it says is from memory. */
+export interface SpendingPermit {
+  /** Why nothing is claimed; `undefined` where it may be. */
+  readonly objection: object | undefined;
+  /** For whoever waits for a new token; `undefined` where there is none, or where waiting helps. */
+  readonly refusal: Refusal | undefined;
+}
+
 const POLL_EVERY_MS = 250;
 
 /** How long a variant that the authorization server refused is not asked for again. */
@@ -44,6 +52,7 @@ export class DemandRotations {
     private readonly hints: ChangeHints,
     private readonly clock: Clock,
     private readonly claimRequest: ClaimRequest,
+    private readonly spending: SpendingPermit,
   ) {}
 
   /** Nothing is claimed after this; resolves when the rotations under way have come to their end. */
@@ -90,6 +99,7 @@ export class DemandRotations {
       if (adopted !== undefined) return { adopted };
       const refusal =
         refusalForState(connection) ??
+        this.spending.refusal ??
         this.refusalForBackoff(connection, trigger) ??
         this.refusalForVariant(uid, variant);
       if (refusal) return { refusal };

@@ -86,7 +86,7 @@ export class Spender {
     if ('failure' in request) return finisher.fail(ended, request.failure, held);
 
     // Step 3.
-    const unjournaled = await this.journalSending(ended);
+    const unjournaled = await this.journalSending(ended, claim.attempt.number);
     if (unjournaled) return finisher.fail(ended, unjournaled.failure, held);
 
     // Step 4.
@@ -94,6 +94,7 @@ export class Spender {
     const sent = await exchange.send(request, { sendBy, timeoutMs: timings.exchangeTimeoutMs });
 
     // Step 5: until the next line is done, the answer exists in this process only.
+    if (sent.kind === 'notSent') await this.parts.spool.unsent(ended.attemptId);
     if (sent.kind !== 'answered') return finisher.finish(ended, client, sent, held);
     // Step 6.
     await this.journalAnswer(ended, sent.answer);
@@ -106,7 +107,10 @@ export class Spender {
   }
 
   /** Nothing is sent that could not be journaled: rotating stops, and what is held goes on being served. */
-  private async journalSending(ended: EndedExchange): Promise<{ failure: Failure } | undefined> {
+  private async journalSending(
+    ended: EndedExchange,
+    attemptNumber: number | undefined,
+  ): Promise<{ failure: Failure } | undefined> {
     const { connection, attemptId, generation, variant, requestedAt } = ended;
     if (connection.grantType === 'client_credentials') return undefined;
     try {
@@ -118,6 +122,7 @@ export class Spender {
         authorizationEpoch,
         variant,
         requestedAt,
+        ...(attemptNumber === undefined ? {} : { attemptNumber }),
       });
       return undefined;
     } catch (error) {

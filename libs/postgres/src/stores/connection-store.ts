@@ -20,7 +20,7 @@ import { toConnection } from '../mapping.js';
 import { AuthorizationRequestRow, type ConnectionRow } from '../rows.js';
 import { nextStateSql } from '../state-sql.js';
 import { refusing, translated } from '../store-errors.js';
-import { toDate } from './rotation-changes.js';
+import { NO_ATTEMPT, NO_DOUBT, toDate } from './rotation-changes.js';
 
 /** The administration of connections, and the authorizations that browsers have begun. */
 export class PostgresConnectionStore implements ConnectionStore, AuthorizationRequestStore {
@@ -119,8 +119,7 @@ export class PostgresConnectionStore implements ConnectionStore, AuthorizationRe
              state = ${nextStateSql('authorized')}, state_before_pause = NULL,
              generation = $4, sealed_refresh_token = $5, scopes = $6, subject = coalesce($7, subject),
              authorization_epoch = authorization_epoch + 1,
-             attempt_id = NULL, attempt_generation = NULL, attempt_replica = NULL,
-             attempt_started_at = NULL, attempt_deadline_at = NULL, last_attempt_id = NULL,
+             ${NO_ATTEMPT}, ${NO_DOUBT}, last_attempt_id = NULL,
              due_at = $8, planned_at = $8, not_before = NULL, failure_count = 0,
              last_error_code = NULL, last_error_description = NULL, last_error_at = NULL,
              expires_at = $9, token_ttl_ms = $10, last_rotated_at = clock_timestamp(),

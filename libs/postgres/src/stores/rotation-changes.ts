@@ -7,8 +7,17 @@ export interface Statement {
   readonly parameters: readonly unknown[];
 }
 
-/** The guard of failures: they are about the present attempt, and about nothing else. */
-const ATTEMPT_GUARD = `c.uid = $1 AND c.generation = $2 AND c.attempt_id = $3`;
+/**
+ * The guard of failures: they are about the present attempt, or about the one whose answer is in doubt while
+ * nobody else is at it.
+ */
+const ATTEMPT_GUARD = `c.uid = $1 AND c.generation = $2 AND (c.attempt_id = $3
+  OR (c.attempt_id IS NULL AND c.doubt_attempt_id = $3 AND 'IN_DOUBT' IN (c.state, c.state_before_pause)))`;
+
+/** The guard of a redo, whose attempt a failover has lost: the row is just as it was read. */
+function revisionGuard(parameter: number): string {
+  return `c.uid = $1 AND c.generation = $2 AND c.attempt_id IS NULL AND c.revision = $${parameter}::bigint`;
+}
 
 /**
  * The guard of new tokens. The answer to generation n is the only way to n + 1: it counts as long as the row
@@ -18,8 +27,15 @@ const ATTEMPT_GUARD = `c.uid = $1 AND c.generation = $2 AND c.attempt_id = $3`;
 const TOKEN_GUARD = `c.uid = $1 AND c.generation = $2 AND c.authorization_epoch = $18::integer
   AND c.state <> 'REVOKED' AND (c.attempt_id = $3 OR c.grant_type = 'refresh_token')`;
 
-const ATTEMPT_ENDS = `attempt_id = NULL, attempt_generation = NULL, attempt_replica = NULL,
-  attempt_started_at = NULL, attempt_deadline_at = NULL, last_attempt_id = $3,
+/** No attempt is under way any more. */
+export const NO_ATTEMPT = `attempt_id = NULL, attempt_generation = NULL, attempt_replica = NULL,
+  attempt_started_at = NULL, attempt_deadline_at = NULL, attempt_spool_id = NULL, attempt_boot_id = NULL,
+  attempt_number = NULL`;
+
+/** Nothing is in doubt any more. */
+export const NO_DOUBT = `doubt_attempt_id = NULL, doubt_spool_id = NULL, doubted_at = NULL`;
+
+const ATTEMPT_ENDS = `${NO_ATTEMPT}, last_attempt_id = $3,
   revision = revision + 1, updated_at = clock_timestamp()`;
 
 const LAST_ERROR = `last_error_code = $4, last_error_description = $5, last_error_at = $6`;
@@ -29,12 +45,28 @@ function moved(event: ConnectionEvent): string {
   return `state = ${nextStateSql(event)}, state_before_pause = ${nextStateSql(event, 'state_before_pause')}`;
 }
 
+/**
+ * What is given back was not spent. Where that comes so late that the attempt had been taken over (there is
+ * none any more, and the guard held), it was the doubt's own attempt: the doubt is over.
+ */
+const CLEARED = ['state', 'state_before_pause']
+  .map(
+    (column) =>
+      `${column} = CASE WHEN attempt_id IS NULL THEN ${nextStateSql('cleared', column)} ELSE ${column} END`,
+  )
+  .concat(
+    ['doubt_attempt_id', 'doubt_spool_id', 'doubted_at'].map(
+      (column) => `${column} = CASE WHEN attempt_id IS NULL THEN NULL ELSE ${column} END`,
+    ),
+  )
+  .join(', ');
+
 /** The minimal transaction of step 7: one statement, which returns a row only where the guard held. */
 export function saveStatement(save: RotationSave): Statement {
   const guard = [save.uid, save.generation, save.attemptId];
   return save.change.kind === 'rotated'
     ? rotated(guard, save.change, save.authorizationEpoch)
-    : failed(guard, save.change);
+    : failed(guard, save.change, save.atRevision);
 }
 
 function rotated(
@@ -50,7 +82,7 @@ function rotated(
         UPDATE token_broker.connection c SET
           generation = CASE WHEN grant_type = 'client_credentials' THEN generation ELSE $4::bigint END,
           sealed_refresh_token = coalesce($5::text, sealed_refresh_token),
-          ${moved('rotated')},
+          ${moved('rotated')}, ${NO_DOUBT},
           scopes = coalesce($6::text[], scopes),
           due_at = coalesce($7::timestamptz, due_at, now()), planned_at = coalesce($7::timestamptz, planned_at),
           not_before = NULL, failure_count = 0,
@@ -96,35 +128,41 @@ function rotated(
   };
 }
 
-function failed(guard: readonly unknown[], change: FailureChange): Statement {
+function failed(guard: readonly unknown[], change: FailureChange, atRevision: number | undefined): Statement {
   const { code, description, at } = change.lastError;
-  const parameters = [...guard, code, description, toDate(at)];
-  const update = (set: string): string =>
-    `UPDATE token_broker.connection c SET ${set}, ${LAST_ERROR}, ${ATTEMPT_ENDS} WHERE ${ATTEMPT_GUARD} RETURNING uid`;
+  const base = [...guard, code, description, toDate(at)];
+  const update = (set: string, ...more: unknown[]): Statement => {
+    const parameters = [...base, ...more, ...(atRevision === undefined ? [] : [atRevision])];
+    const where = atRevision === undefined ? ATTEMPT_GUARD : revisionGuard(parameters.length);
+    return {
+      sql: `UPDATE token_broker.connection c SET ${set}, ${LAST_ERROR}, ${ATTEMPT_ENDS} WHERE ${where} RETURNING uid`,
+      parameters,
+    };
+  };
   switch (change.kind) {
     case 'released':
       if (change.variantOnly) {
         return {
-          sql: `UPDATE token_broker.connection c SET ${ATTEMPT_ENDS} WHERE ${ATTEMPT_GUARD} RETURNING uid`,
+          sql: `UPDATE token_broker.connection c SET ${CLEARED}, ${ATTEMPT_ENDS} WHERE ${ATTEMPT_GUARD} RETURNING uid`,
           parameters: guard,
         };
       }
-      return {
-        sql: update('failure_count = $7, not_before = $8, due_at = $8'),
-        parameters: [...parameters, change.failureCount, toDate(change.notBefore)],
-      };
+      return update(
+        `${CLEARED}, failure_count = $7, not_before = $8, due_at = $8`,
+        change.failureCount,
+        toDate(change.notBefore),
+      );
     case 'denied':
-      return {
-        sql: update(
-          `${moved('denied')}, failure_count = failure_count + 1, due_at = NULL, planned_at = NULL`,
-        ),
-        parameters,
-      };
+      return update(
+        `${moved('denied')}, ${NO_DOUBT}, failure_count = failure_count + 1, due_at = NULL, planned_at = NULL`,
+      );
     case 'doubted':
-      return {
-        sql: update(`${moved('doubted')}, failure_count = failure_count + 1, due_at = $7, not_before = NULL`),
-        parameters: [...parameters, toDate(change.probeAt)],
-      };
+      return update(
+        `${moved('doubted')}, failure_count = failure_count + 1, due_at = $7, not_before = NULL,
+         doubt_attempt_id = $3, doubt_spool_id = $8::uuid, doubted_at = coalesce(doubted_at, $6)`,
+        toDate(change.probeAt),
+        change.askSpool ?? null,
+      );
   }
 }
 

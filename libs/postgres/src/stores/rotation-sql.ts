@@ -1,10 +1,26 @@
+import { DATABASE_FACTS, MAY_LACK_REDO } from './fleet-sql.js';
+
 /**
  * The statements of the rotation protocol. `now()` is the start of the statement here, since each runs in a
  * transaction of its own; `clock_timestamp()` would keep the planner from using the indexes.
  */
 const ATTEMPT = `
   attempt_id = gen_random_uuid(), attempt_generation = c.generation, attempt_replica = $1,
-  attempt_started_at = now(), attempt_deadline_at = now() + $2::float8 * interval '1 millisecond'`;
+  attempt_started_at = now(), attempt_deadline_at = now() + $2::float8 * interval '1 millisecond',
+  attempt_spool_id = $4::uuid, attempt_boot_id = $5::uuid,
+  attempt_number = nextval('token_broker.attempt_number')`;
+
+/**
+ * Whether this replica may spend at this database now: see `DatabaseGuard` and `Membership` in core, which say
+ * why where it may not. Here it holds for every claim, whatever a replica believes.
+ */
+const MAY_SPEND = `(
+  SELECT bool_and(i.frozen_at IS NULL AND i.system_identifier = d.system_identifier
+      AND r.admitted_at IS NOT NULL AND r.lost_at IS NULL AND r.timeline = d.timeline
+      AND d.attempt_number >= $6::bigint
+      AND NOT EXISTS (SELECT FROM token_broker.replica o WHERE ${MAY_LACK_REDO} AND o.timeline <> d.timeline))
+  FROM token_broker.installation i, token_broker.replica r, (${DATABASE_FACTS}) d
+  WHERE r.spool_id = $4::uuid AND r.boot_id = $5::uuid)`;
 
 const CLAIMABLE = `attempt_id IS NULL AND state IN ('ACTIVE', 'IN_DOUBT')`;
 
@@ -12,7 +28,7 @@ const CLAIMABLE = `attempt_id IS NULL AND state IN ('ACTIVE', 'IN_DOUBT')`;
 export const CLAIM_DUE = `
   WITH due AS MATERIALIZED (
     SELECT uid FROM token_broker.connection
-    WHERE ${CLAIMABLE} AND due_at <= now()
+    WHERE ${CLAIMABLE} AND due_at <= now() AND ${MAY_SPEND}
     ORDER BY due_at LIMIT $3
     FOR UPDATE SKIP LOCKED)
   UPDATE token_broker.connection c SET ${ATTEMPT}
@@ -23,7 +39,7 @@ export const CLAIM_DUE = `
 export const CLAIM_ONE = `
   WITH wanted AS MATERIALIZED (
     SELECT uid FROM token_broker.connection
-    WHERE uid = $3 AND ${CLAIMABLE} AND (state = 'ACTIVE' OR due_at <= now())
+    WHERE uid = $3 AND ${CLAIMABLE} AND (state = 'ACTIVE' OR due_at <= now()) AND ${MAY_SPEND}
     FOR UPDATE SKIP LOCKED)
   UPDATE token_broker.connection c SET ${ATTEMPT}
   FROM wanted WHERE c.uid = wanted.uid
@@ -47,7 +63,14 @@ export const ALREADY_SAVED = `
 
 /** Attempts of one spool: the replica's name may change from boot to boot, its spool's id does not. */
 export const ATTEMPTS_OF = `
-  SELECT * FROM token_broker.connection WHERE attempt_id IS NOT NULL AND attempt_replica LIKE '%/' || $1`;
+  SELECT * FROM token_broker.connection
+  WHERE attempt_id IS NOT NULL
+    AND (attempt_spool_id = $1::uuid OR (attempt_spool_id IS NULL AND attempt_replica LIKE '%/' || $1::text))`;
+
+/** Doubts whose answer one spool may still have. */
+export const DOUBTS_OF = `
+  SELECT * FROM token_broker.connection
+  WHERE doubt_spool_id = $1::uuid AND attempt_id IS NULL AND 'IN_DOUBT' IN (state, state_before_pause)`;
 
 /** Attempts past their deadline whose lock can be had: whoever made them is gone. */
 export const OVERDUE_ATTEMPTS = `
@@ -55,3 +78,6 @@ export const OVERDUE_ATTEMPTS = `
   WHERE attempt_id IS NOT NULL AND attempt_deadline_at < now()
   ORDER BY attempt_deadline_at LIMIT $1
   FOR UPDATE SKIP LOCKED`;
+
+/** Several connections at once. */
+export const FIND_ALL = `SELECT * FROM token_broker.connection WHERE uid = ANY($1::uuid[])`;

@@ -13,7 +13,16 @@ import type { Database } from '../database.js';
 import { toAttempt, toConnection } from '../mapping.js';
 import type { ConnectionRow } from '../rows.js';
 import { translated } from '../store-errors.js';
-import { ALREADY_SAVED, ATTEMPTS_OF, CLAIM_DUE, CLAIM_ONE, HOLD, OVERDUE_ATTEMPTS } from './rotation-sql.js';
+import {
+  ALREADY_SAVED,
+  ATTEMPTS_OF,
+  CLAIM_DUE,
+  CLAIM_ONE,
+  DOUBTS_OF,
+  FIND_ALL,
+  HOLD,
+  OVERDUE_ATTEMPTS,
+} from './rotation-sql.js';
 import { saveStatement } from './rotation-changes.js';
 
 /** The rotation protocol's side of the database: claim, hold, save, take over. */
@@ -31,11 +40,11 @@ export class PostgresRotationStore implements RotationStore {
   }
 
   async claimDue(request: ClaimRequest & { readonly limit: number }): Promise<Claim[]> {
-    return this.claim(CLAIM_DUE, [request.replica, request.attemptDeadlineMs, request.limit]);
+    return this.claim(CLAIM_DUE, claimParameters(request, request.limit));
   }
 
   async claimOne(uid: string, request: ClaimRequest): Promise<Claim | undefined> {
-    const [claim] = await this.claim(CLAIM_ONE, [request.replica, request.attemptDeadlineMs, uid]);
+    const [claim] = await this.claim(CLAIM_ONE, claimParameters(request, uid));
     return claim;
   }
 
@@ -94,6 +103,16 @@ export class PostgresRotationStore implements RotationStore {
     return rows.map(toConnection);
   }
 
+  async doubtsOf(spoolId: string): Promise<Connection[]> {
+    const rows = await translated(() => this.main.query<ConnectionRow[]>(DOUBTS_OF, [spoolId]));
+    return rows.map(toConnection);
+  }
+
+  async findAll(uids: readonly string[]): Promise<Connection[]> {
+    const rows = await translated(() => this.main.query<ConnectionRow[]>(FIND_ALL, [uids]));
+    return rows.map(toConnection);
+  }
+
   async find(uid: string): Promise<Connection | undefined> {
     return translated(async () => {
       const [row] = (await this.main.query('SELECT * FROM token_broker.connection WHERE uid = $1', [
@@ -114,6 +133,11 @@ export class PostgresRotationStore implements RotationStore {
       });
     });
   }
+}
+
+function claimParameters(request: ClaimRequest, which: number | string): unknown[] {
+  const { replica, attemptDeadlineMs, spoolId, bootId, attemptFloor } = request;
+  return [replica, attemptDeadlineMs, which, spoolId, bootId, attemptFloor];
 }
 
 /** A row lock, held by an open transaction on a connection of its own. */

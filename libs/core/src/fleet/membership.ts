@@ -1,0 +1,230 @@
+import { isStoreUnavailable, type Refusal } from '../errors.js';
+import type { EventSink } from '../events.js';
+import type { SpoolReplay } from '../rotation/replay-spool.js';
+import type { SpendingPermit } from '../rotation/rotate-on-demand.js';
+import type { Spool } from '../rotation/spool.js';
+import { judgeDatabase } from './judge-database.js';
+import type { DatabaseView, FleetStore, ReplicaIdentity } from './ports.js';
+import { replicaState, type Replica } from './replica.js';
+
+/** Why this replica spends nothing now. */
+export interface Objection {
+  readonly code:
+    /** The first word of the database has not come yet. */
+    | 'starting'
+    /** All spending has been stopped, by a replica that found the database changed or by an operator. */
+    | 'frozen'
+    /** The database does not know this replica's spool, and nobody has vouched for it. */
+    | 'not_admitted'
+    /** The database has failed over, and a replica has not replayed its redo log yet. */
+    | 'awaiting_redo'
+    /** The spool cannot be written. */
+    | 'spool_unavailable';
+  /** What is wrong, and what to do about it. */
+  readonly description: string;
+}
+
+/** What a membership needs. */
+export interface MembershipParts {
+  readonly me: ReplicaIdentity;
+  readonly store: FleetStore;
+  readonly spool: Spool;
+  readonly replay: Pick<SpoolReplay, 'run' | 'redo'>;
+  readonly events: EventSink;
+}
+
+/**
+ * This replica as one of the fleet. It says every second that it lives, and looks whether the database is still
+ * the one that it knows: a restored backup, or a copy in another environment, must not spend a single token
+ * before an operator says so; after a failover nobody spends before every replica has replayed what it had
+ * settled. The claims themselves check the same in the database, so that nobody has to be quick here.
+ */
+export class Membership implements SpendingPermit {
+  private present: Objection | undefined = {
+    code: 'starting',
+    description: 'The replica has not heard from the database yet.',
+  };
+  private beating: Promise<void> | undefined;
+  /** Heartbeats of the others when this replica first saw them. */
+  private readonly firstSeen = new Map<string, number>();
+  private latest: DatabaseView | undefined;
+
+  constructor(private readonly parts: MembershipParts) {}
+
+  /** Why nothing is spent here now; `undefined` where it is. Looks at memory only. */
+  get objection(): Objection | undefined {
+    const { trouble } = this.parts.spool;
+    if (trouble !== undefined) {
+      return {
+        code: 'spool_unavailable',
+        description: `The spool cannot be written (${trouble}). Make room on its disk; rotating goes on by itself.`,
+      };
+    }
+    return this.present;
+  }
+
+  /** What was last seen of the fleet. */
+  get view(): DatabaseView | undefined {
+    return this.latest;
+  }
+
+  /** The refusal for whoever needs a new token now; `undefined` where there is none, or where it is a matter of seconds. */
+  get refusal(): Refusal | undefined {
+    const { objection } = this;
+    if (objection === undefined || objection.code === 'awaiting_redo' || objection.code === 'starting') {
+      return undefined;
+    }
+    return {
+      reason: 'SPENDING_STOPPED',
+      message: `No new access token can be had here now. ${objection.description}`,
+      metadata: { cause: objection.code },
+      retryAfterMs: 5_000,
+    };
+  }
+
+  /**
+   * Joins the fleet, and replays the spool before anything is claimed.
+   * @throws {StoreUnavailableError}
+   */
+  async join(): Promise<void> {
+    const { store, me, spool, replay } = this.parts;
+    const before = await store.view();
+    const known = before.replicas.find(({ spoolId }) => spoolId === me.spoolId);
+    await this.guard(before, known);
+    await store.register(me);
+    await replay.run();
+    await store.redone(me, spool.known.attemptNumber);
+    await this.look();
+  }
+
+  /** One heartbeat. A database that is away changes nothing. */
+  async beat(): Promise<void> {
+    this.beating ??= this.beatNow().finally(() => (this.beating = undefined));
+    await this.beating;
+  }
+
+  /** This replica ends. @param left whether something is left in its spool that the database has not taken */
+  async leave(left: boolean): Promise<void> {
+    const { store, me } = this.parts;
+    await this.beating;
+    if (left) return;
+    try {
+      await store.drained(me);
+    } catch (error) {
+      if (!isStoreUnavailable(error)) throw error;
+    }
+  }
+
+  private async beatNow(): Promise<void> {
+    try {
+      if (this.parts.spool.trouble !== undefined) await this.parts.spool.recover();
+      await this.look();
+    } catch (error) {
+      if (!isStoreUnavailable(error)) throw error;
+    }
+  }
+
+  private async look(): Promise<void> {
+    const { store, me, spool, replay } = this.parts;
+    let view = await store.view();
+    let mine = view.replicas.find(({ spoolId }) => spoolId === me.spoolId);
+    const judgement = await this.guard(view, mine);
+    if (view.timeline < 0) return;
+    if (mine?.bootId !== me.bootId) {
+      // A database that was put back does not know this life.
+      await store.register(me);
+    }
+    if (judgement === 'failedOver' || mine?.lostAt !== undefined) {
+      await replay.redo();
+      await store.redone(me, spool.known.attemptNumber);
+      this.parts.events.emit({ type: 'fleet.redone', timeline: view.timeline });
+    }
+    if (mine && mine.admittedAt === undefined) await this.seekAdmission(view);
+    await store.beat(me, this.objection?.description);
+    view = await store.view();
+    mine = view.replicas.find(({ spoolId }) => spoolId === me.spoolId);
+    if (mine && view.freeze === undefined) {
+      const { timeline, thaws } = view;
+      const { known } = spool;
+      // Only numbers of committed attempts count: a crash may take back what a sequence gave out before.
+      const attemptNumber =
+        known.thaws < thaws ? Math.min(known.attemptNumber, view.attemptNumber) : known.attemptNumber;
+      spool.know({ attemptNumber, timeline, heartbeat: mine.heartbeat, thaws });
+    }
+    this.latest = view;
+    this.decide(objectionIn(view, mine));
+  }
+
+  /** Stops all spending where the database is not the one that this replica knows. */
+  private async guard(
+    view: DatabaseView,
+    mine: Replica | undefined,
+  ): Promise<'same' | 'failedOver' | 'stop'> {
+    const { store, spool, me } = this.parts;
+    const judgement = judgeDatabase(spool.known, mine, view);
+    if (judgement.kind !== 'stop') return judgement.kind;
+    const { reason, detail } = judgement;
+    await store.freeze({ reason, detail, by: me.name }, spool.known.attemptNumber);
+    return 'stop';
+  }
+
+  /** Another replica whose heart beats while this one looks is the fleet; a copied row's does not. */
+  private async seekAdmission({ replicas, now }: DatabaseView): Promise<void> {
+    const { store, me } = this.parts;
+    for (const other of replicas) {
+      if (other.spoolId === me.spoolId || replicaState(other, now) !== 'LIVE') continue;
+      const first = this.firstSeen.get(other.spoolId);
+      if (first === undefined) this.firstSeen.set(other.spoolId, other.heartbeat);
+      else if (other.heartbeat > first) {
+        await store.admit(me.spoolId, other.name);
+        return;
+      }
+    }
+  }
+
+  private decide(next: Objection | undefined): void {
+    const before = this.present;
+    this.present = next;
+    if (before?.code === next?.code) return;
+    if (next) this.parts.events.emit({ type: 'spending.stopped', ...next });
+    else this.parts.events.emit({ type: 'spending.resumed', after: before?.code ?? 'unknown' });
+  }
+}
+
+function objectionIn(view: DatabaseView, me: Replica | undefined): Objection | undefined {
+  const { freeze } = view;
+  if (freeze) {
+    return {
+      code: 'frozen',
+      description: `${freeze.by} has stopped all spending (${freeze.reason}): ${freeze.detail} An operator decides: brokerctl installation get.`,
+    };
+  }
+  if (me?.admittedAt === undefined) {
+    return {
+      code: 'not_admitted',
+      description:
+        'The database does not know the spool of this replica, and no other replica lives that could vouch for it: it may be a copy in another environment. Start the others, or let an operator say so: brokerctl replicas admit.',
+    };
+  }
+  const behind = view.replicas.find((replica) => replica.spoolId !== me.spoolId && lacksRedo(replica, view));
+  if (me.timeline !== view.timeline || behind) {
+    return {
+      code: 'awaiting_redo',
+      description: `The database has failed over to timeline ${view.timeline}, and ${behind?.name ?? me.name} has not replayed its spool onto it yet. Start that replica, or declare it lost: brokerctl replicas declare-lost.`,
+    };
+  }
+  return undefined;
+}
+
+/** As long as settled records are kept. */
+const REDO_MS = 15 * 60_000;
+
+function lacksRedo(replica: Replica, view: DatabaseView): boolean {
+  return (
+    replica.admittedAt !== undefined &&
+    replica.endedAt === undefined &&
+    replica.lostAt === undefined &&
+    replica.timeline !== view.timeline &&
+    view.now - replica.lastSeenAt < REDO_MS
+  );
+}
