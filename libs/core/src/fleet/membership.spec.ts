@@ -40,7 +40,7 @@ describe('a replica as one of the fleet', () => {
   it('the first one is admitted, and has replayed its spool before it may spend', async () => {
     expect(first.done).toEqual(['replay']);
     expect(first.code).toBeUndefined();
-    expect(first.spool.known).toMatchObject({ timeline: 1, heartbeat: 1 });
+    expect(first.spool.known).toMatchObject({ timeline: 1, thaws: 0 });
     expect(first.events.ofType('spending.resumed')).toHaveLength(1);
   });
 

@@ -125,34 +125,38 @@ export class Membership implements SpendingPermit {
   }
 
   private async look(): Promise<void> {
-    const { store, me, spool, replay } = this.parts;
+    const { store, me, spool, replay, events } = this.parts;
     let view = await store.view();
-    let mine = view.replicas.find(({ spoolId }) => spoolId === me.spoolId);
-    const judgement = await this.guard(view, mine);
+    const before = this.mineIn(view);
+    const judgement = await this.guard(view, before);
     if (view.timeline < 0) return;
-    if (mine?.bootId !== me.bootId) {
-      // A database that was put back does not know this life.
-      await store.register(me);
-    }
-    if (judgement === 'failedOver' || mine?.lostAt !== undefined) {
+    // A database that was put back does not know this life.
+    if (before?.bootId !== me.bootId) await store.register(me);
+    if (judgement === 'failedOver' || before?.lostAt !== undefined) {
       await replay.redo();
       await store.redone(me, spool.known.attemptNumber);
-      this.parts.events.emit({ type: 'fleet.redone', timeline: view.timeline });
+      events.emit({ type: 'fleet.redone', timeline: view.timeline });
     }
-    if (mine && mine.admittedAt === undefined) await this.seekAdmission(view);
-    await store.beat(me, this.objection?.description);
+    if (before?.admittedAt === undefined) await this.seekAdmission(view);
     view = await store.view();
-    mine = view.replicas.find(({ spoolId }) => spoolId === me.spoolId);
-    if (mine && view.freeze === undefined) {
-      const { timeline, thaws } = view;
-      const { known } = spool;
-      // Only numbers of committed attempts count: a crash may take back what a sequence gave out before.
-      const attemptNumber =
-        known.thaws < thaws ? Math.min(known.attemptNumber, view.attemptNumber) : known.attemptNumber;
-      spool.know({ attemptNumber, timeline, heartbeat: mine.heartbeat, thaws });
-    }
+    const mine = this.mineIn(view);
+    if (mine && view.freeze === undefined) this.know(view, mine);
     this.latest = view;
     this.decide(objectionIn(view, mine));
+    await store.beat(me, this.objection?.description);
+  }
+
+  private mineIn({ replicas }: DatabaseView): Replica | undefined {
+    return replicas.find(({ spoolId }) => spoolId === this.parts.me.spoolId);
+  }
+
+  private know({ timeline, thaws, ...view }: DatabaseView, { heartbeat }: Replica): void {
+    const { spool } = this.parts;
+    const { known } = spool;
+    // Only numbers of committed attempts count: a crash may take back what a sequence gave out before.
+    const attemptNumber =
+      known.thaws < thaws ? Math.min(known.attemptNumber, view.attemptNumber) : known.attemptNumber;
+    spool.know({ attemptNumber, timeline, heartbeat, thaws });
   }
 
   /** Stops all spending where the database is not the one that this replica knows. */
