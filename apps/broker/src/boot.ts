@@ -49,16 +49,20 @@ export async function boot(foundation: Foundation): Promise<RunningBroker> {
   secure(app, config.web.publicUrl);
   const held = app.get(HeldTokens);
   const pending = app.get(PendingSaves);
+  const membership = app.get(Membership);
   metrics.observe({
     stats: { stats: () => connectionFigures(database.main) },
     heldConnections: () => held.size,
     pendingSaves: () => pending.size,
+    objection: () => membership.objection,
+    replicas: () => membership.replicas,
+    spool: () => foundation.spool.load,
   });
   // Who may what, and what time it is, before the first caller and the first claim.
   await app.get(FleetClock).sync(database.main);
   await app.get(Directory).refresh();
   // Whether the database is still the one that this replica knows, and what the life before left.
-  await app.get(Membership).join();
+  await membership.join();
   const grpc = app.get<GrpcServer>(GRPC_SERVER);
   const { web, grpc: grpcAddress } = config;
   await opening('TOKEN_BROKER_WEB_ADDRESS', web, () => app.listen(web.port, web.host));

@@ -14,7 +14,9 @@ export class Lifecycle {
     this.phase = 'draining';
   }
 
-  readiness(): Readiness {
-    return { ready: this.phase === 'serving', checks: { phase: this.phase } };
+  /** @param objection why this replica spends nothing now; callers are welcome all the same: what is held is served */
+  readiness(objection: string | undefined): Readiness {
+    const checks = { phase: this.phase, spending: objection ?? 'goes on' };
+    return { ready: this.phase === 'serving', checks };
   }
 }

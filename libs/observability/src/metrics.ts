@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { BrokerEvent, ConnectionState } from '#libs/core';
+import type { BrokerEvent, Objection, ReplicaState } from '#libs/core';
 import { CachedStats, type ConnectionStats } from './cached-stats.js';
 
 const ROTATION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -12,7 +12,21 @@ export interface MetricSources {
   readonly heldConnections: () => number;
   /** How many answers wait for the database. */
   readonly pendingSaves: () => number;
+  /** Why this replica spends nothing now; `undefined` where it does. */
+  readonly objection: () => { readonly code: Objection['code'] } | undefined;
+  /** Where the replicas stood when the database was last heard. */
+  readonly replicas: () => Readonly<Record<ReplicaState, number>>;
+  /** How many attempts the spool holds, and about how many bytes they take. */
+  readonly spool: () => { readonly attempts: number; readonly bytes: number };
 }
+
+const OBJECTIONS: readonly Objection['code'][] = [
+  'starting',
+  'frozen',
+  'not_admitted',
+  'awaiting_redo',
+  'spool_unavailable',
+];
 
 /** The metrics of a replica, for Prometheus. Every name begins with `token_broker_`. */
 export class Metrics {
@@ -53,6 +67,13 @@ export class Metrics {
     const stats = new CachedStats(sources.stats);
     this.gauge('held_connections', 'Connections whose tokens this replica holds.', sources.heldConnections);
     this.gauge('pending_saves', 'Answers that wait for the database.', sources.pendingSaves);
+    this.gauge('spool_attempts', 'Attempts in the spool.', () => sources.spool().attempts);
+    this.gauge('spool_bytes', 'About how many bytes the spool takes.', () => sources.spool().bytes);
+    this.gauges('spending_stopped', 'Why this replica spends nothing now: 1 for the cause.', 'cause', () => {
+      const objection = sources.objection();
+      return OBJECTIONS.map((code) => [code, objection?.code === code ? 1 : 0]);
+    });
+    this.gauges('replicas', 'Replicas by state.', 'state', () => Object.entries(sources.replicas()));
     this.gauge(
       'oldest_overdue_seconds',
       'How long the most overdue rotation has been waiting.',
@@ -67,17 +88,9 @@ export class Metrics {
       'Age of the figures that come from the database.',
       () => stats.ageMs / 1_000,
     );
-    const registers = [this.registry];
-    new Gauge({
-      name: 'token_broker_connections',
-      help: 'Connections by state.',
-      labelNames: ['state'],
-      registers,
-      async collect() {
-        const { byState } = await stats.current();
-        for (const state of Object.keys(byState) as ConnectionState[]) this.set({ state }, byState[state]);
-      },
-    });
+    this.gauges('connections', 'Connections by state.', 'state', async () =>
+      Object.entries((await stats.current()).byState),
+    );
   }
 
   /** Counts an event. */
@@ -126,6 +139,26 @@ export class Metrics {
       labelNames: ['outcome'],
       buckets,
       registers: [this.registry],
+    });
+  }
+
+  /** A gauge with one value for each value of its label. */
+  private gauges(
+    name: string,
+    help: string,
+    label: string,
+    values: () =>
+      | ReadonlyArray<readonly [string, number]>
+      | Promise<ReadonlyArray<readonly [string, number]>>,
+  ): void {
+    new Gauge({
+      name: `token_broker_${name}`,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      async collect() {
+        for (const [value, count] of await values()) this.set({ [label]: value }, count);
+      },
     });
   }
 

@@ -57,12 +57,22 @@ describe('metrics', () => {
     durationMs: 1,
   };
 
+  const quiet = {
+    heldConnections: () => 0,
+    pendingSaves: () => 0,
+    objection: () => undefined,
+    replicas: () => ({ LIVE: 2, PENDING: 0, SILENT: 1, DRAINED: 0, LOST: 0 }),
+    spool: () => ({ attempts: 3, bytes: 4_096 }),
+  };
+
   it('tell rotations, connections, what is overdue, and reads', async () => {
     const metrics = new Metrics();
     metrics.observe({
       stats: { stats: async () => figures },
+      ...quiet,
       heldConnections: () => 7,
       pendingSaves: () => 2,
+      objection: () => ({ code: 'frozen' as const }),
     });
     const sink = createEventSink(createLogger({ level: 'fatal', replica: 'r' }), metrics);
     sink.emit(read);
@@ -82,12 +92,16 @@ describe('metrics', () => {
     expect(text).toContain('token_broker_held_connections 7');
     expect(text).toContain('token_broker_pending_saves 2');
     expect(text).toContain('token_broker_database_up 1');
+    expect(text).toContain('token_broker_spending_stopped{cause="frozen"} 1');
+    expect(text).toContain('token_broker_spending_stopped{cause="not_admitted"} 0');
+    expect(text).toContain('token_broker_replicas{state="SILENT"} 1');
+    expect(text).toContain('token_broker_spool_bytes 4096');
   });
 
   it('answer without the database, and say that it is away', async () => {
     const metrics = new Metrics();
     const stats = { stats: () => Promise.reject(new Error('away')) };
-    metrics.observe({ stats, heldConnections: () => 0, pendingSaves: () => 0 });
+    metrics.observe({ ...quiet, stats });
     expect((await metrics.exposition()).text).toContain('token_broker_database_up 0');
   });
 });

@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KnownDatabase, Spool, SpooledAnswer, SpooledAttempt, SpooledSending } from '#libs/core';
 import { lockDirectory } from './directory-lock.js';
@@ -225,7 +226,8 @@ export class FileSpool implements Spool {
     try {
       next = await JournalFile.create(path, this.kept.lines(Date.now()));
     } catch (error) {
-      rmSync(path, { force: true });
+      // What is left of it would only take up space.
+      await rm(path, { force: true }).catch(() => undefined);
       throw error;
     }
     this.carriedBytes = next.bytes;

@@ -1,9 +1,13 @@
 import {
   appendFileSync,
+  existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -11,7 +15,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_VARIANT, type Sealed, type SpooledAnswer, type SpooledSending } from '#libs/core';
 import { decodeJournal, encodeRecord } from './record.js';
-import { FileSpool } from './index.js';
+import { FileSpool, type SpoolLimits } from './index.js';
 
 const INSTALLATION = 'installation-1';
 const ANSWER: SpooledAnswer = { status: 200, headers: {}, body: 'sealed-body' as Sealed };
@@ -161,6 +165,118 @@ describe('FileSpool', () => {
     await spool.close();
     await expect(spool.sent(sending('a'))).rejects.toThrow();
     expect(spool.attempts()).toEqual([]);
+  });
+});
+
+describe('what a spool does when its disk does not', () => {
+  let dir: string;
+
+  beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'spool-'))));
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  const open = (limits: SpoolLimits = {}): Promise<FileSpool> => FileSpool.open(dir, INSTALLATION, limits);
+  const reserve = (): string => join(dir, 'reserve');
+  /** From now on every write to the present segment fails, as on a broken disk. */
+  const breakSegment = async (spool: FileSpool): Promise<void> => {
+    const { segment } = spool as unknown as { segment: { handle: { close(): Promise<void> } } };
+    await segment.handle.close();
+  };
+
+  it('P3: space is set aside for answers, and nothing is sent while it cannot be', async () => {
+    const first = await open();
+    expect(statSync(reserve()).size).toBeGreaterThanOrEqual(4 * 1024 * 1024);
+    await first.close();
+    rmSync(reserve());
+    mkdirSync(reserve());
+    const spool = await open();
+    expect(spool.trouble).toMatch(/EISDIR/);
+    await expect(spool.sent(sending('a'))).rejects.toThrow(/EISDIR/);
+    rmSync(reserve(), { recursive: true });
+    await spool.recover();
+    expect(spool.trouble).toBeUndefined();
+    await spool.sent(sending('a'));
+    await spool.close();
+  });
+
+  it('P3: an answer whose write fails is written anew, with everything else, into the space set aside', async () => {
+    const spool = await open();
+    await spool.sent(sending('a'));
+    await breakSegment(spool);
+    await spool.answered('a', ANSWER);
+    expect(existsSync(reserve())).toBe(false);
+    expect(spool.trouble).toBeDefined();
+    await expect(spool.sent(sending('b'))).rejects.toThrow();
+    await spool.recover();
+    expect(existsSync(reserve())).toBe(true);
+    await spool.sent(sending('c'));
+    await spool.close();
+    const again = await open();
+    expect(again.attempts()).toEqual([
+      { sent: sending('a'), answer: ANSWER, settled: false },
+      { sent: sending('c'), settled: false },
+    ]);
+    await again.close();
+  });
+
+  it('P2: where nothing can be written at all, it says so, keeps what it has in memory, and recovers with it', async () => {
+    const spool = await open();
+    await spool.sent(sending('a'));
+    await breakSegment(spool);
+    renameSync(dir, `${dir}.gone`);
+    await expect(spool.answered('a', ANSWER)).rejects.toThrow();
+    await spool.recover();
+    expect(spool.trouble).toMatch(/ENOENT/);
+    renameSync(`${dir}.gone`, dir);
+    await spool.recover();
+    expect(spool.trouble).toBeUndefined();
+    await spool.close();
+    const again = await open();
+    expect(again.attempts()).toEqual([{ sent: sending('a'), answer: ANSWER, settled: false }]);
+    await again.close();
+  });
+
+  it('is bounded: the oldest settled go first, and what is not settled is never forgotten', async () => {
+    const body = 'x'.repeat(20_000) as Sealed;
+    const spool = await open({ mostBytes: 100_000 });
+    for (let i = 0; i < 20; i += 1) {
+      await spool.sent(sending(`settled-${i}`));
+      await spool.answered(`settled-${i}`, { ...ANSWER, body });
+      await spool.settled(`settled-${i}`);
+    }
+    expect(spool.load.bytes).toBeLessThan(130_000);
+    expect(spool.attempts().map(({ sent }) => sent.attemptId)).not.toContain('settled-0');
+    for (let i = 0; i < 5; i += 1) {
+      await spool.sent(sending(`open-${i}`));
+      await spool.answered(`open-${i}`, { ...ANSWER, body });
+    }
+    await expect(spool.sent(sending('one-too-many'))).rejects.toMatchObject({ name: 'SpoolFullError' });
+    expect(spool.attempts()).toHaveLength(5);
+    await spool.settled('open-0');
+    await spool.sent(sending('room again'));
+    await spool.close();
+  });
+
+  it('keeps what it knows of the database, which never goes back without an operator’s word', async () => {
+    const spool = await open();
+    await spool.sent({ ...sending('a'), attemptNumber: 40 });
+    spool.know({ attemptNumber: 12, timeline: 2, heartbeat: 7, thaws: 0 });
+    await spool.close();
+    const again = await open();
+    expect(again.known).toEqual({ attemptNumber: 40, timeline: 2, heartbeat: 7, thaws: 0 });
+    again.know({ attemptNumber: 40, timeline: 1, heartbeat: 3, thaws: 1 });
+    expect(again.known).toEqual({ attemptNumber: 40, timeline: 1, heartbeat: 3, thaws: 1 });
+    await again.close();
+  });
+
+  it('knows what was not sent after all', async () => {
+    const spool = await open();
+    await spool.sent(sending('a'));
+    await spool.unsent('a');
+    await spool.unsent('never heard of');
+    await spool.close();
+    const again = await open();
+    expect(again.attempts()).toEqual([{ sent: sending('a'), settled: false, unsent: true }]);
+    await again.close();
   });
 });
 

@@ -8,6 +8,7 @@ import {
   ConnectLinks,
   Directory,
   FleetAdministration,
+  Membership,
   type EventSink,
 } from '#libs/core';
 import { createGrpcServer } from '#libs/grpc';
@@ -81,14 +82,15 @@ const grpc: Provider[] = [
         lifecycle: Lifecycle,
         metrics: Metrics,
         events: EventSink,
+        membership: Membership,
       ) => ({
         authorization,
         publicUrl: config.web.publicUrl,
-        readiness: () => lifecycle.readiness(),
+        readiness: () => lifecycle.readiness(membership.objection?.code),
         metrics: () => metrics.exposition(),
         events,
       }),
-      [BrowserAuthorization, CONFIG, Lifecycle, METRICS, EVENTS],
+      [BrowserAuthorization, CONFIG, Lifecycle, METRICS, EVENTS, Membership],
     ),
   ],
   providers: [...grpc, CertificateWatch],

@@ -5,7 +5,7 @@ import type { SpendingPermit } from '../rotation/rotate-on-demand.js';
 import type { Spool } from '../rotation/spool.js';
 import { judgeDatabase } from './judge-database.js';
 import type { DatabaseView, FleetStore, ReplicaIdentity } from './ports.js';
-import { replicaState, type Replica } from './replica.js';
+import { replicaState, type Replica, type ReplicaState } from './replica.js';
 
 /** Why this replica spends nothing now. */
 export interface Objection {
@@ -63,9 +63,12 @@ export class Membership implements SpendingPermit {
     return this.present;
   }
 
-  /** What was last seen of the fleet. */
-  get view(): DatabaseView | undefined {
-    return this.latest;
+  /** Where the replicas stood when the database was last heard. */
+  get replicas(): Record<ReplicaState, number> {
+    const count = { LIVE: 0, PENDING: 0, SILENT: 0, DRAINED: 0, LOST: 0 };
+    const { replicas = [], now = 0 } = this.latest ?? {};
+    for (const replica of replicas) count[replicaState(replica, now)] += 1;
+    return count;
   }
 
   /** The refusal for whoever needs a new token now; `undefined` where there is none, or where it is a matter of seconds. */
