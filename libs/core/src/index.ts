@@ -28,6 +28,7 @@ export * from './rotation/judge.js';
 export * from './rotation/pending-saves.js';
 export * from './rotation/policy.js';
 export * from './rotation/ports.js';
+export * from './rotation/redo-mark.js';
 export * from './rotation/rotate-due.js';
 export * from './rotation/rotate-on-demand.js';
 export * from './rotation/rotator.js';

@@ -27,7 +27,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
   const trusted = ca && createSecureContext({ ca: [...rootCertificates, ...ca] });
   const discovery = new Discovery(monotonic, trusted);
   return {
-    tokenEndpoint: new HttpTokenEndpoint(discovery, monotonic, trusted),
+    tokenEndpoint: new HttpTokenEndpoint(discovery, trusted),
     codeFlow: new HttpCodeFlow(discovery, exchangeTimeoutMs, trusted),
     issuerRules: new AllowedIssuers(),
   };

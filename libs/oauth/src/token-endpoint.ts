@@ -19,10 +19,8 @@ import { RecordingFetch } from './recording-fetch.js';
 
 /** Token endpoints over HTTP: openid-client makes the request, the transport and the judgement are ours. */
 export class HttpTokenEndpoint implements TokenEndpoint {
-  /** @param monotonic the clock that `sendBy` counts on, in milliseconds */
   constructor(
     private readonly discovery: Discovery,
-    private readonly monotonic: () => number,
     private readonly secureContext?: SecureContext,
   ) {}
 
@@ -38,7 +36,7 @@ export class HttpTokenEndpoint implements TokenEndpoint {
     }
     try {
       const configuration = configurationFor(client, clientSecret, metadata);
-      return new Exchange(configuration, profileNamed(client.profile), this.monotonic, this.secureContext);
+      return new Exchange(configuration, profileNamed(client.profile), this.secureContext);
     } catch (error) {
       return { notReady: 'client_unusable', description: messageOf(error) };
     }
@@ -53,7 +51,6 @@ class Exchange implements TokenExchange {
   constructor(
     private readonly configuration: openid.Configuration,
     private readonly profile: Profile,
-    private readonly monotonic: () => number,
     private readonly secureContext: SecureContext | undefined,
   ) {}
 
@@ -63,11 +60,11 @@ class Exchange implements TokenExchange {
 
   async send(
     request: TokenRequest,
-    limits: { readonly sendBy: number; readonly timeoutMs: number },
+    limits: { readonly mayWrite: () => boolean; readonly timeoutMs: number },
   ): Promise<SendResult> {
     const transport = new RecordingFetch({
       timeoutMs: limits.timeoutMs,
-      mayWrite: () => this.monotonic() <= limits.sendBy,
+      mayWrite: limits.mayWrite,
       secureContext: this.secureContext,
     });
     this.configuration[openid.customFetch] = transport.fetch;

@@ -44,6 +44,8 @@ export class FakeDatabase {
   readonly calls = new Map<Operation, number>();
   /** Waited for at the beginning of each operation: tests reorder what happens with it. */
   pace: (operation: Operation) => Promise<void> = () => Promise.resolve();
+  /** Whether claims are made now: not while a replica has not replayed its spool after a failover. */
+  mayClaim: () => boolean = () => true;
   private readonly script = new Map<Operation, Trouble[]>();
   private away = false;
   private epoch = 0;
@@ -80,6 +82,28 @@ export class FakeDatabase {
   /** Names the present sessions; another value after {@link FakeDatabase.cutSessions}. */
   get session(): number {
     return this.epoch;
+  }
+
+  /** The rows as they are, for {@link FakeDatabase.putBack}. */
+  snapshot(): ReadonlyMap<string, Pick<FakeRow, 'connection' | 'tokens' | 'lastAttemptId'>> {
+    return new Map(
+      [...this.rows].map(([uid, { connection, tokens, lastAttemptId }]) => [
+        uid,
+        { connection, tokens: new Map(tokens), lastAttemptId },
+      ]),
+    );
+  }
+
+  /** A failover that loses what was committed since: all sessions end, and the rows are as they were. */
+  putBack(rows: ReturnType<FakeDatabase['snapshot']>): void {
+    this.cutSessions();
+    for (const [uid, before] of rows) {
+      const row = this.row(uid);
+      row.connection = before.connection;
+      row.lastAttemptId = before.lastAttemptId;
+      row.tokens.clear();
+      for (const [key, token] of before.tokens) row.tokens.set(key, token);
+    }
   }
 
   /** Adds a row. */

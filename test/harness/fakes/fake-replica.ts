@@ -6,9 +6,11 @@ import {
   DueRotations,
   HeldTokens,
   PendingSaves,
+  RedoMark,
   RotationFinisher,
   Rotator,
   Spender,
+  SpoolReplay,
   type ChangeHints,
   type Claim,
   type ClaimRequest,
@@ -58,7 +60,9 @@ export class FakeReplica {
   readonly settled: Array<{ readonly save: RotationSave; readonly result: string }> = [];
   readonly pending: PendingSaves;
   readonly finisher: RotationFinisher;
+  readonly redoMark = new RedoMark();
   readonly spender: Spender;
+  readonly replay: SpoolReplay;
   readonly held: HeldTokens;
   readonly rotator: Rotator;
   readonly hints = new FakeHints();
@@ -84,7 +88,7 @@ export class FakeReplica {
     const random = (): number => 0.5;
     this.store = new FakeRotationStore(database, clock);
     this.tokens = new FakeTokenStore(database);
-    this.endpoint = new FakeTokenEndpoint(world.server, clock);
+    this.endpoint = new FakeTokenEndpoint(world.server);
     this.pending = new PendingSaves(this.store, (save, result) =>
       this.settled.push({ save, result: result instanceof Error ? result.name : result }),
     );
@@ -97,7 +101,19 @@ export class FakeReplica {
       spool: this.spool,
       finisher: this.finisher,
       clock,
+      redoMark: this.redoMark,
       timings,
+    });
+    this.replay = new SpoolReplay({
+      store: this.store,
+      clients: { client: async (id) => world.clients.get(id) },
+      endpoint: this.endpoint,
+      sealer,
+      spool: this.spool,
+      finisher: this.finisher,
+      events,
+      clock,
+      redoMark: this.redoMark,
     });
     this.held = new HeldTokens(this.tokens, sealer, events, heldCapacity);
     this.rotator = new Rotator(this.spender, this.held, events, clock);

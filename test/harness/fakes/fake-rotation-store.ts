@@ -12,20 +12,36 @@ import {
   type SaveResult,
 } from '#libs/core';
 import { applySave } from './apply-save.js';
-import type { FakeDatabase, FakeRow } from './fake-database.js';
+import type { FakeDatabase, FakeRow, Operation } from './fake-database.js';
 
 let attempts = 0;
 
 /** `RotationStore` in memory; it keeps the same contract as the one on PostgreSQL. */
 export class FakeRotationStore implements RotationStore {
+  private dead = false;
+  private readonly locks = new Set<() => void>();
+
   constructor(
     private readonly database: FakeDatabase,
     private readonly clock: Clock,
   ) {}
 
+  /** The process that has this store is gone: nothing comes back to it any more, and its locks are free. */
+  die(): void {
+    this.dead = true;
+    for (const unlock of this.locks) unlock();
+  }
+
+  private async run<T>(operation: Operation, work: () => T | Promise<T>): Promise<T> {
+    const never = (): Promise<never> => new Promise(() => undefined);
+    if (this.dead) return never();
+    const result = await this.database.run(operation, () => (this.dead ? never() : work()));
+    return this.dead ? never() : result;
+  }
+
   async claimDue(request: ClaimRequest & { readonly limit: number }): Promise<Claim[]> {
     const askedAt = this.clock.monotonic();
-    return this.database.run('claimDue', () =>
+    return this.run('claimDue', () =>
       [...this.database.rows.values()]
         .filter((row) => this.isClaimable(row) && this.isDue(row.connection))
         .sort((a, b) => (a.connection.dueAt ?? 0) - (b.connection.dueAt ?? 0))
@@ -36,7 +52,7 @@ export class FakeRotationStore implements RotationStore {
 
   async claimOne(uid: string, request: ClaimRequest): Promise<Claim | undefined> {
     const askedAt = this.clock.monotonic();
-    return this.database.run('claimOne', () => {
+    return this.run('claimOne', () => {
       const row = this.database.rows.get(uid);
       if (!row || !this.isClaimable(row)) return undefined;
       if (row.connection.state === 'IN_DOUBT' && !this.isDue(row.connection)) return undefined;
@@ -45,7 +61,7 @@ export class FakeRotationStore implements RotationStore {
   }
 
   async attemptsOf(spoolId: string): Promise<Connection[]> {
-    return this.database.run('attemptsOf', () =>
+    return this.run('attemptsOf', () =>
       [...this.database.rows.values()]
         .map(({ connection }) => connection)
         .filter(({ attempt }) => attempt?.spoolId === spoolId),
@@ -53,7 +69,7 @@ export class FakeRotationStore implements RotationStore {
   }
 
   async doubtsOf(spoolId: string): Promise<Connection[]> {
-    return this.database.run('attemptsOf', () =>
+    return this.run('attemptsOf', () =>
       [...this.database.rows.values()]
         .map(({ connection }) => connection)
         .filter(({ doubt, attempt }) => doubt?.spoolId === spoolId && attempt === undefined),
@@ -61,19 +77,18 @@ export class FakeRotationStore implements RotationStore {
   }
 
   async findAll(uids: readonly string[]): Promise<Connection[]> {
-    return this.database.run('find', () =>
-      uids.flatMap((uid) => this.database.rows.get(uid)?.connection ?? []),
-    );
+    return this.run('find', () => uids.flatMap((uid) => this.database.rows.get(uid)?.connection ?? []));
   }
 
   async hold(claim: Claim): Promise<HeldAttempt | undefined> {
     let unlock = (): void => undefined;
-    const held = this.database.run('hold', async () => {
+    const held = this.run('hold', async () => {
       const row = this.database.rows.get(claim.connection.uid);
       if (!row) return undefined;
       const { session } = this.database;
       const release = await row.lock.acquire();
       unlock = release;
+      this.locks.add(release);
       const { attempt, state } = row.connection;
       if (session !== this.database.session) {
         release();
@@ -92,7 +107,7 @@ export class FakeRotationStore implements RotationStore {
   }
 
   async save(save: RotationSave): Promise<SaveResult> {
-    return this.database.run('save', async () => {
+    return this.run('save', async () => {
       const row = this.database.rows.get(save.uid);
       if (!row) return 'superseded';
       const release = await row.lock.acquire();
@@ -103,7 +118,7 @@ export class FakeRotationStore implements RotationStore {
   }
 
   async takeOver(limit: number, decide: (connection: Connection) => FailureChange): Promise<Connection[]> {
-    return this.database.run('takeOver', () => {
+    return this.run('takeOver', () => {
       const overdue = [...this.database.rows.values()]
         .filter(
           ({ connection: { attempt }, lock }) =>
@@ -126,7 +141,7 @@ export class FakeRotationStore implements RotationStore {
   }
 
   async find(uid: string): Promise<Connection | undefined> {
-    return this.database.run('find', () => this.database.rows.get(uid)?.connection);
+    return this.run('find', () => this.database.rows.get(uid)?.connection);
   }
 
   /** The guard did not hold; but perhaps because this very save was committed before. */
@@ -137,7 +152,12 @@ export class FakeRotationStore implements RotationStore {
   }
 
   private isClaimable({ connection, lock }: FakeRow): boolean {
-    return !lock.held && connection.attempt === undefined && SPENDING_STATES.includes(connection.state);
+    return (
+      this.database.mayClaim() &&
+      !lock.held &&
+      connection.attempt === undefined &&
+      SPENDING_STATES.includes(connection.state)
+    );
   }
 
   private isDue(connection: Connection): boolean {

@@ -1,6 +1,5 @@
 import {
   Secret,
-  type Clock,
   type Interpretation,
   type OAuthClient,
   type RawAnswer,
@@ -41,10 +40,7 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   probe: 'late' | 'never' = 'late';
   private readonly steps: ServerStep[] = [];
 
-  constructor(
-    readonly server: FakeAuthorizationServer,
-    private readonly clock: Clock,
-  ) {}
+  constructor(readonly server: FakeAuthorizationServer) {}
 
   /** Plans the next requests, one after the other; those that are not planned are granted. */
   plan(...steps: ServerStep[]): void {
@@ -59,7 +55,7 @@ export class FakeTokenEndpoint implements TokenEndpoint {
     if (this.notReady) return this.notReady;
     return {
       probe: this.probe,
-      send: (request, limits) => this.send(request, limits.sendBy),
+      send: (request, limits) => this.send(request, limits.mayWrite),
     };
   }
 
@@ -67,10 +63,9 @@ export class FakeTokenEndpoint implements TokenEndpoint {
     return meaningOfBody(answer);
   }
 
-  private async send(request: TokenRequest, sendBy: number): Promise<SendResult> {
+  private async send(request: TokenRequest, mayWrite: () => boolean): Promise<SendResult> {
     await this.pace('to the server');
-    if (this.clock.monotonic() > sendBy)
-      return { kind: 'notSent', code: 'too_late', description: 'scripted' };
+    if (!mayWrite()) return { kind: 'notSent', code: 'too_late', description: 'scripted' };
     const step = this.steps.shift() ?? 'grant';
     if (step === 'not sent') return { kind: 'notSent', code: 'connection_refused', description: 'scripted' };
     this.requests.push(request);

@@ -8,6 +8,7 @@ import {
   HeldTokens,
   Membership,
   PendingSaves,
+  RedoMark,
   RotationFinisher,
   Rotator,
   Spender,
@@ -43,6 +44,7 @@ function identityOf(config: BrokerConfig, spool: Spool): ReplicaIdentity {
 }
 
 const rotation: Provider[] = [
+  { provide: RedoMark, useFactory: () => new RedoMark() },
   {
     provide: OAUTH,
     useFactory: (clock: FleetClock, config: BrokerConfig) =>
@@ -80,6 +82,7 @@ const rotation: Provider[] = [
       spool: Spool,
       finisher: RotationFinisher,
       clock: FleetClock,
+      redoMark: RedoMark,
     ) =>
       new Spender({
         store,
@@ -89,9 +92,20 @@ const rotation: Provider[] = [
         spool,
         finisher,
         clock,
+        redoMark,
         timings: config,
       }),
-    inject: [CONFIG, PostgresRotationStore, Directory, OAUTH, SEALER, SPOOL, RotationFinisher, FleetClock],
+    inject: [
+      CONFIG,
+      PostgresRotationStore,
+      Directory,
+      OAUTH,
+      SEALER,
+      SPOOL,
+      RotationFinisher,
+      FleetClock,
+      RedoMark,
+    ],
   },
   {
     provide: SpoolReplay,
@@ -104,6 +118,7 @@ const rotation: Provider[] = [
       sealer: Sealer,
       events: EventSink,
       clock: FleetClock,
+      redoMark: RedoMark,
     ) =>
       new SpoolReplay({
         spool,
@@ -114,8 +129,19 @@ const rotation: Provider[] = [
         sealer,
         events,
         clock,
+        redoMark,
       }),
-    inject: [SPOOL, PostgresRotationStore, Directory, OAUTH, RotationFinisher, SEALER, EVENTS, FleetClock],
+    inject: [
+      SPOOL,
+      PostgresRotationStore,
+      Directory,
+      OAUTH,
+      RotationFinisher,
+      SEALER,
+      EVENTS,
+      FleetClock,
+      RedoMark,
+    ],
   },
   {
     provide: Membership,

@@ -46,6 +46,8 @@ export interface EndedExchange {
   readonly requestedAt: number;
   /** Present for a redo: see {@link RotationSave.atRevision}. */
   readonly atRevision?: number;
+  /** See {@link EndedAttempt.askSpool}. */
+  readonly askSpool?: string;
 }
 
 /** What the end of a rotation needs. */

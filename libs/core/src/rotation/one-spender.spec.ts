@@ -14,6 +14,8 @@ describe('P1, P4: whatever three replicas, a database and an authorization serve
   it('no generation is sent twice but for the probe, and none is lost silently', async () => {
     let rotations = 0;
     let probes = 0;
+    let crashes = 0;
+    let failovers = 0;
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), history, async (scheduler, { deeds, steps, troubles }) => {
         const run = new Interleaving(scheduler, steps, troubles);
@@ -30,12 +32,16 @@ describe('P1, P4: whatever three replicas, a database and an authorization serve
         expect(run.deadWithoutSayingSo).toEqual([]);
         expect(UIDS.filter((uid) => run.world.connection(uid).attempt)).toEqual([]);
         probes += run.world.server.ledger.filter(({ seen }) => seen === 'IN_DOUBT').length;
+        crashes += run.happened.crashes;
+        failovers += run.happened.failovers;
         rotations += run.world.events.ofType('rotation.succeeded').length;
       }),
-      { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 150) },
+      { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 400) },
     );
     // The histories do something: there are rotations and probes among them.
     expect(rotations).toBeGreaterThan(30);
     expect(probes).toBeGreaterThan(0);
+    expect(crashes).toBeGreaterThan(20);
+    expect(failovers).toBeGreaterThan(5);
   });
 });

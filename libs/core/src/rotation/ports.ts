@@ -173,12 +173,12 @@ export interface TokenExchange {
   readonly probe?: 'late' | 'never';
   /**
    * Sends one POST, without any retry, on a connection of its own.
-   * @param limits.sendBy the {@link Clock.monotonic} instant after which not a byte may be written
+   * @param limits.mayWrite is asked right before the first byte; `false` means that not a byte may be written
    * @param limits.timeoutMs the hard deadline of the whole exchange
    */
   send(
     request: TokenRequest,
-    limits: { readonly sendBy: number; readonly timeoutMs: number },
+    limits: { readonly mayWrite: () => boolean; readonly timeoutMs: number },
   ): Promise<SendResult>;
 }
 

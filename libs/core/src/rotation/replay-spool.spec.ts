@@ -1,16 +1,10 @@
-import { DEFAULT_VARIANT, SpoolReplay, type Claim, type Connection } from '#libs/core';
+import { DEFAULT_VARIANT, type Claim, type Connection } from '#libs/core';
 import { FakeReplica, FakeWorld } from '../../../../test/harness/fakes/index.js';
-
-function replayOf(world: FakeWorld, { spool, store, finisher, endpoint }: FakeReplica): SpoolReplay {
-  const { sealer, events, clock } = world;
-  const clients = { client: async (id: string) => world.clients.get(id) };
-  return new SpoolReplay({ spool, store, finisher, endpoint, clients, sealer, events, clock });
-}
 
 /** The same replica in its next life: its disk is the one of the life before. */
 async function reborn(world: FakeWorld, before: FakeReplica): Promise<FakeReplica> {
   const replica = new FakeReplica(world, 'replica', 1_000, before.spool);
-  await replayOf(world, replica).run();
+  await replica.replay.run();
   return replica;
 }
 
@@ -176,7 +170,7 @@ describe('P1, P4: a redo after a failover that lost what was committed last', ()
     await world.addAccessToken('uid-1', 3_600_000);
   });
 
-  const redo = (): Promise<void> => replayOf(world, replica).redo();
+  const redo = (): Promise<void> => replica.replay.redo();
   const putBack = (connection: Connection): void => {
     world.database.row('uid-1').connection = connection;
   };
@@ -239,9 +233,38 @@ describe('P1, P4: a redo after a failover that lost what was committed last', ()
     }
   });
 
-  it('leaves alone what this process has under way', async () => {
+  it('leaves alone what this process has under way, where the row still has it', async () => {
     const claim = await diesAfterSending(world, replica);
     await redo();
     expect(world.connection().attempt?.id).toBe(claim.attempt.id);
+  });
+
+  it('what is on the wire is in doubt where the claim was lost, until its answer comes', async () => {
+    const before = world.connection();
+    let seen: Connection | undefined;
+    replica.endpoint.pace = async (point) => {
+      if (point !== 'from the server') return;
+      world.database.cutSessions();
+      putBack(before);
+      await redo();
+      seen = world.connection();
+      expect(await world.replica('other').store.claimOne('uid-1', replica.claimRequest)).toBeUndefined();
+    };
+    await replica.rotate();
+    expect(seen).toMatchObject({ state: 'IN_DOUBT', doubt: { spoolId: replica.spool.id } });
+    await replica.pending.drain(5_000);
+    expect(world.connection()).toMatchObject({ state: 'ACTIVE', generation: 2 });
+  });
+
+  it('what was claimed before the redo and not sent yet is not sent any more', async () => {
+    const claim = await replica.claim();
+    await redo();
+    expect(await replica.spender.spend(claim)).toMatchObject({
+      kind: 'released',
+      change: { lastError: { code: 'too_late' } },
+    });
+    expect(world.server.ledger).toEqual([]);
+    world.clock.advance(1_000);
+    expect(await replica.rotate()).toMatchObject({ kind: 'rotated' });
   });
 });

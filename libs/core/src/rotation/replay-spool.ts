@@ -8,6 +8,7 @@ import { sealingContext, type Sealer } from '../sealer.js';
 import type { RotationFinisher } from './finish-rotation.js';
 import type { Failure } from './judge.js';
 import type { ClientSource, RotationStore, TokenEndpoint } from './ports.js';
+import type { RedoMark } from './redo-mark.js';
 import type { Spool, SpooledAnswer, SpooledAttempt, SpooledSending } from './spool.js';
 
 /** Attempts that are looked up with one query. */
@@ -23,6 +24,7 @@ export interface ReplayParts {
   readonly sealer: Sealer;
   readonly events: EventSink;
   readonly clock: Clock;
+  readonly redoMark: RedoMark;
 }
 
 /** Nothing was sent, since nothing was journaled, or since it was journaled that nothing went out. */
@@ -65,15 +67,19 @@ export class SpoolReplay {
   }
 
   /**
-   * After a failover of the database, which may have lost the last commits: what this replica had settled is
-   * settled again where the row does not know it any more. What is under way sees to itself.
+   * After a failover of the database, which may have lost the last commits: what came of this replica's attempts
+   * is saved again where the row does not know it any more, and what is on the wire is in doubt there until its
+   * answer comes. What was claimed and not sent yet will not be.
    * @throws {StoreUnavailableError}
    */
   async redo(): Promise<void> {
-    await this.redoAll(this.parts.spool.attempts().filter(({ settled }) => settled));
+    const { spool, clock, redoMark } = this.parts;
+    redoMark.begin(clock.monotonic());
+    await this.redoAll(spool.attempts(), spool.id);
   }
 
-  private async redoAll(attempts: readonly SpooledAttempt[]): Promise<void> {
+  /** @param askSpool the spool to which answers may still come, while its replica lives */
+  private async redoAll(attempts: readonly SpooledAttempt[], askSpool?: string): Promise<void> {
     const { store } = this.parts;
     for (let i = 0; i < attempts.length; i += BATCH) {
       const batch = attempts.slice(i, i + BATCH);
@@ -82,7 +88,7 @@ export class SpoolReplay {
       for (const attempt of batch) {
         const { uid } = attempt.sent;
         // A later attempt of the same batch stands on what this one brought.
-        if (!(await this.redoOne(attempt, connections.get(uid)))) continue;
+        if (!(await this.redoOne(attempt, connections.get(uid), askSpool))) continue;
         const now = await store.find(uid);
         if (now) connections.set(uid, now);
       }
@@ -90,18 +96,26 @@ export class SpoolReplay {
   }
 
   /** Answers whether anything was saved. Where the connection has moved on, the attempt is history. */
-  private async redoOne(attempt: SpooledAttempt, connection: Connection | undefined): Promise<boolean> {
+  private async redoOne(
+    attempt: SpooledAttempt,
+    connection: Connection | undefined,
+    askSpool: string | undefined,
+  ): Promise<boolean> {
     const { sent, answer, settled, unsent } = attempt;
     if (
       connection?.generation !== sent.generation ||
       connection.authorizationEpoch !== sent.authorizationEpoch
     ) {
-      if (!settled) await this.parts.spool.settled(sent.attemptId);
+      // What is on the wire settles itself.
+      if (!settled && askSpool === undefined) await this.parts.spool.settled(sent.attemptId);
       return false;
     }
     if (answer) return this.replay(connection, sent, answer);
     if (unsent || knows(connection, sent.attemptId) || !lacks(connection)) return false;
-    await this.fail(connection, sent.attemptId, ANSWER_LOST, connection.revision);
+    await this.fail(connection, sent.attemptId, ANSWER_LOST, {
+      atRevision: connection.revision,
+      ...(askSpool === undefined || settled ? {} : { askSpool }),
+    });
     return true;
   }
 
@@ -162,7 +176,7 @@ export class SpoolReplay {
     connection: Connection,
     attemptId: string,
     failure: Failure,
-    atRevision?: number,
+    redo: { readonly atRevision?: number; readonly askSpool?: string } = {},
   ): Promise<void> {
     const ended = {
       connection,
@@ -170,7 +184,7 @@ export class SpoolReplay {
       generation: connection.generation,
       variant: DEFAULT_VARIANT,
       requestedAt: this.parts.clock.now(),
-      ...(atRevision === undefined ? {} : { atRevision }),
+      ...redo,
     };
     const outcome = await this.parts.finisher.fail(ended, failure, this.parts.store);
     this.tell(connection, outcome.kind);

@@ -17,6 +17,7 @@ import type {
   TokenExchange,
   TokenRequest,
 } from './ports.js';
+import type { RedoMark } from './redo-mark.js';
 import type { Spool } from './spool.js';
 
 const PROBE_FORBIDDEN: Failure = {
@@ -34,6 +35,7 @@ export interface SpenderParts {
   readonly spool: Spool;
   readonly finisher: RotationFinisher;
   readonly clock: Clock;
+  readonly redoMark: RedoMark;
   readonly timings: RotationTimings;
 }
 
@@ -78,7 +80,7 @@ export class Spender {
     prepared: { readonly client: OAuthClient; readonly exchange: TokenExchange },
     variant: Variant,
   ): Promise<SpendOutcome> {
-    const { endpoint, timings, finisher } = this.parts;
+    const { endpoint, timings, finisher, clock, redoMark } = this.parts;
     const { client, exchange } = prepared;
     const request = await this.requestFor(held.connection, variant);
     // The life of the access token counts from here, on the clock that all replicas share.
@@ -91,7 +93,8 @@ export class Spender {
 
     // Step 4.
     const sendBy = claim.claimedAtMonotonic + timings.attemptDeadlineMs - timings.exchangeTimeoutMs;
-    const sent = await exchange.send(request, { sendBy, timeoutMs: timings.exchangeTimeoutMs });
+    const mayWrite = (): boolean => clock.monotonic() <= sendBy && redoMark.allows(claim.claimedAtMonotonic);
+    const sent = await exchange.send(request, { mayWrite, timeoutMs: timings.exchangeTimeoutMs });
 
     // Step 5: until the next line is done, the answer exists in this process only.
     if (sent.kind === 'notSent') await this.parts.spool.unsent(ended.attemptId);
