@@ -6,12 +6,14 @@ import {
   DueRotations,
   HeldTokens,
   PendingSaves,
+  profilesOf,
   RotationFinisher,
   Rotator,
   Spender,
   type ChangeHints,
   type Claim,
   type ClaimRequest,
+  type RotationProfiles,
   type RotationSave,
   type SpendOutcome,
   type Variant,
@@ -56,6 +58,7 @@ export class FakeReplica {
   /** What became of saves that had to wait. */
   readonly settled: Array<{ readonly save: RotationSave; readonly result: string }> = [];
   readonly pending: PendingSaves;
+  readonly profiles: RotationProfiles;
   readonly finisher: RotationFinisher;
   readonly spender: Spender;
   readonly held: HeldTokens;
@@ -82,7 +85,15 @@ export class FakeReplica {
     this.pending = new PendingSaves(this.store, (save, result) =>
       this.settled.push({ save, result: result instanceof Error ? result.name : result }),
     );
-    this.finisher = new RotationFinisher({ sealer, pending: this.pending, spool: this.spool, clock, random });
+    this.profiles = profilesOf((id) => world.clients.get(id), this.endpoint);
+    this.finisher = new RotationFinisher({
+      sealer,
+      pending: this.pending,
+      spool: this.spool,
+      clock,
+      random,
+      profiles: this.profiles,
+    });
     this.spender = new Spender({
       store: this.store,
       clients: { client: async (id) => world.clients.get(id) },
@@ -126,6 +137,7 @@ export class FakeReplica {
       this.claimRequest,
       { maxConcurrent },
       () => 0.5,
+      this.profiles,
     );
   }
 

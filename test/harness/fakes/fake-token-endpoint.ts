@@ -1,9 +1,11 @@
 import {
   Secret,
+  STRICTEST,
   type Clock,
   type Interpretation,
   type OAuthClient,
   type RawAnswer,
+  type RotationProfile,
   type SendResult,
   type TokenEndpoint,
   type TokenExchange,
@@ -37,8 +39,8 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   retryAfterMs: number | undefined;
   /** Present: no exchange can be made ready. */
   notReady: { readonly notReady: string; readonly description: string } | undefined;
-  /** Whether the profile permits the probe of a doubt. */
-  probe: 'late' | 'never' = 'late';
+  /** What the server of all OAuth clients is like. */
+  profile: RotationProfile = STRICTEST;
   private readonly steps: ServerStep[] = [];
 
   constructor(
@@ -57,10 +59,11 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   ): Promise<TokenExchange | { notReady: string; description: string }> {
     this.secrets.push(clientSecret);
     if (this.notReady) return this.notReady;
-    return {
-      probe: this.probe,
-      send: (request, limits) => this.send(request, limits.sendBy),
-    };
+    return { send: (request, limits) => this.send(request, limits.sendBy) };
+  }
+
+  profileOf(): RotationProfile {
+    return this.profile;
   }
 
   interpret(_client: OAuthClient, answer: RawAnswer): Interpretation {

@@ -6,12 +6,14 @@ import {
   DueRotations,
   HeldTokens,
   PendingSaves,
+  profilesOf,
   RotationFinisher,
   Rotator,
   Spender,
   SpoolReplay,
   type ClaimRequest,
   type EventSink,
+  type RotationProfiles,
   type Sealer,
   type Spool,
 } from '#libs/core';
@@ -19,7 +21,7 @@ import { createOAuth, type OAuth } from '#libs/oauth';
 import { ChangeFeed, FleetClock, PostgresRotationStore } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
 import { Schedule } from '../schedule.js';
-import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER, SPOOL } from './foundation.js';
+import { CONFIG, EVENTS, OAUTH, PROFILES, RANDOM, SEALER, SPOOL } from './foundation.js';
 
 function claimRequest(config: BrokerConfig, spool: Spool): ClaimRequest {
   return { replica: `${config.replica}/${spool.id}`, attemptDeadlineMs: config.attemptDeadlineMs };
@@ -31,6 +33,12 @@ const rotation: Provider[] = [
     useFactory: (clock: FleetClock, config: BrokerConfig) =>
       createOAuth({ monotonic: () => clock.monotonic(), exchangeTimeoutMs: config.exchangeTimeoutMs }),
     inject: [FleetClock, CONFIG],
+  },
+  {
+    provide: PROFILES,
+    useFactory: (directory: Directory, oauth: OAuth) =>
+      profilesOf((clientId) => directory.known(clientId), oauth.tokenEndpoint),
+    inject: [Directory, OAUTH],
   },
   {
     provide: PendingSaves,
@@ -49,8 +57,9 @@ const rotation: Provider[] = [
       spool: Spool,
       clock: FleetClock,
       random: () => number,
-    ) => new RotationFinisher({ sealer, pending, spool, clock, random }),
-    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM],
+      profiles: RotationProfiles,
+    ) => new RotationFinisher({ sealer, pending, spool, clock, random, profiles }),
+    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM, PROFILES],
   },
   {
     provide: Spender,
@@ -116,6 +125,7 @@ const rotation: Provider[] = [
       clock: FleetClock,
       random: () => number,
       spool: Spool,
+      profiles: RotationProfiles,
     ) =>
       new DueRotations(
         store,
@@ -125,8 +135,9 @@ const rotation: Provider[] = [
         claimRequest(config, spool),
         { maxConcurrent: config.rotationConcurrency },
         random,
+        profiles,
       ),
-    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL],
+    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL, PROFILES],
   },
   {
     provide: DemandRotations,

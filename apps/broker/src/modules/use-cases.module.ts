@@ -65,7 +65,7 @@ const useCases: Provider[] = [
       sealer: Sealer,
       oauth: OAuth,
       events: EventSink,
-    ) => new ClientAdministration(store, directory, sealer, oauth.issuerRules, events),
+    ) => new ClientAdministration(store, directory, sealer, oauth.issuerRules, events, oauth.profiles),
     inject: [PostgresClientStore, Directory, SEALER, OAUTH, EVENTS],
   },
   {

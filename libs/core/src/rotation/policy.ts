@@ -1,5 +1,6 @@
 import type { Connection } from '../connection/connection.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
+import type { RotationProfile } from './rotation-profile.js';
 
 /** The times that bound a rotation, in milliseconds. Configuration checks that they are in this order. */
 export interface RotationTimings {
@@ -18,6 +19,9 @@ const BACKOFF_CAP_MS = 300_000;
 
 /** How long before the access token's end an in-doubt connection is probed, at the most. */
 const PROBE_MARGIN_MS = 60_000;
+
+/** How much of a grace window has to be left for a probe within it, at the most. */
+const GRACE_MARGIN_MS = 10_000;
 
 /**
  * When the next rotation is due: at the OAuth client's share of the token's life, up to a tenth of that
@@ -51,10 +55,19 @@ export function retryAt(
 }
 
 /**
- * When an in-doubt connection is probed: as late as is safe, shortly before its access token ends; at once
+ * When an in-doubt connection is probed. Within the grace window at once: there even a spent token is answered.
+ * Otherwise as late as is safe, shortly before its access token ends, so that it is served until then; at once
  * where it has none.
+ * @param sentAt when the refresh token was sent at the earliest
  */
-export function probeAt(connection: Connection, now: number): number {
+export function probeAt(
+  connection: Connection,
+  now: number,
+  { probe, graceWindowMs }: RotationProfile,
+  sentAt: number,
+): number {
+  const graceMargin = Math.min(GRACE_MARGIN_MS, graceWindowMs / 2);
+  if (probe !== 'never' && now < sentAt + graceWindowMs - graceMargin) return now;
   if (connection.expiresAt === undefined) return now;
   const margin = Math.min(PROBE_MARGIN_MS, (connection.tokenTtlMs ?? PROBE_MARGIN_MS) / 4);
   return Math.max(now, connection.expiresAt - margin);
