@@ -76,6 +76,10 @@ export function refusingParts(): GrpcServerParts & { events: { seen: BrokerEvent
       list: unexpected,
       update: unexpected,
       delete: unexpected,
+      listProfiles: unexpected,
+      effectiveProfile: () => {
+        throw BrokerError.of('STATE_CONFLICT', 'The test did not expect this call.');
+      },
     },
     access: {
       createWorkload: unexpected,

@@ -18,6 +18,7 @@ import {
   startServer,
   workload,
 } from '../../../test/harness/grpc-fixture.js';
+import { sampleProfile } from '../../../test/harness/fakes/index.js';
 import { TestCa } from '../../../test/harness/test-pki.js';
 import { developmentFiles } from './development-certificates.js';
 import { run } from './program.js';
@@ -107,8 +108,17 @@ describe('brokerctl', () => {
         ...refusing.clients,
         update: async (_caller, _id, change) => {
           updated = change(CLIENT);
-          return CLIENT;
+          return { ...CLIENT, ...updated } as OAuthClient;
         },
+        get: async () => CLIENT,
+        effectiveProfile: ({ profile, profileSettings }) => ({
+          ...sampleProfile(profile),
+          ...profileSettings,
+        }),
+        listProfiles: async () => [
+          sampleProfile('indicium'),
+          { ...sampleProfile('okta'), graceWindowMs: 30_000 },
+        ],
       },
     };
     ({ server, address } = await startServer(ca, parts));
@@ -229,6 +239,79 @@ describe('brokerctl', () => {
     expect((await brokerctl(['clients', 'update', 'indicium'])).err).toMatch(
       /^error: USAGE: Say what to change/,
     );
+  });
+
+  test('settings of its own over those of its profile: set, shown as such, and taken back', async () => {
+    const update = (...settings: string[]): ReturnType<typeof brokerctl> =>
+      brokerctl(['clients', 'update', 'indicium', ...settings.flatMap((one) => ['--profile-setting', one])]);
+    const { code, out } = await update(
+      'grace_window=30s',
+      'reuse=refused',
+      'rotates=no',
+      'final_errors=invalid_grant,account_closed',
+      'refused_errors=none',
+      'error_statuses=400,422',
+      'not_processed=429:status,503:retry_after+http_sys_page',
+      'answer_rules=[{"statuses":[400],"body":"empty","meaning":"final"}]',
+      'authorization_parameters=audience=https://api.example&prompt=login',
+    );
+    expect(code).toBe(0);
+    expect(updated?.profileSettings).toEqual({
+      graceWindowMs: 30_000,
+      reuse: 'refused',
+      rotates: false,
+      finalErrors: ['invalid_grant', 'account_closed'],
+      refusedErrors: [],
+      errorStatuses: [400, 422],
+      notProcessed: [
+        { status: 429, proofs: ['status'] },
+        { status: 503, proofs: ['retry-after', 'http-sys-page'] },
+      ],
+      answerRules: [{ statuses: [400], body: 'empty', meaning: 'final' }],
+      authorizationParameters: { audience: 'https://api.example', prompt: 'login' },
+    });
+    expect(out).toMatch(/^grace_window +30s \(its own\)$/m);
+    expect(out).toMatch(/^refused_errors +none \(its own\)$/m);
+    expect(out).toMatch(/^answer_rules +400 with empty body is final \(its own\)$/m);
+    expect(out).toMatch(/^probe +late$/m);
+    await update('grace_window=');
+    expect(updated?.profileSettings).toEqual({});
+  });
+
+  test.each([
+    ['nonsense', /is key=value, not "nonsense"\. The keys are final_errors,/],
+    ['__proto__=x', /is key=value/],
+    ['probe=sometimes', /"sometimes" is none of late, never/],
+    ['rotates=maybe', /neither yes nor no/],
+    ['grace_window=soon', /is not a duration/],
+    ['error_statuses=4xx', /not an HTTP status/],
+    ['not_processed=429', /"" is none of status, retry_after, http_sys_page/],
+    ['answer_rules=x', /answer_rules is JSON/],
+    ['answer_rules={}', /is a JSON list/],
+    ['answer_rules=[{"meaning":"final","status":400}]', /not status/],
+    ['answer_rules=[{"errors":["x"]}]', /"" is none of final, refused, doubtful/],
+  ])('a profile setting that makes no sense: %s', async (setting, says) => {
+    const outcome = await brokerctl(['clients', 'update', 'indicium', '--profile-setting', setting]);
+    expect(outcome).toMatchObject({ code: 2, out: '' });
+    expect(outcome.err).toMatch(says);
+  });
+
+  test('the profiles are those of the broker', async () => {
+    const { out } = await brokerctl(['clients', 'profiles']);
+    expect(out.split('\n')[0]).toMatch(/^NAME +REUSE +ROTATES +GRACE WINDOW +PROBE/);
+    expect(out).toMatch(/^okta +revokes +yes +30s +late +invalid_grant +0$/m);
+    expect((await brokerctl(['clients', 'profiles', 'okta'])).out).toMatch(/^grace_window +30s$/m);
+    expect(await brokerctl(['clients', 'profiles', 'gone'])).toMatchObject({ code: 2 });
+    const json = JSON.parse(
+      (await brokerctl(['clients', 'profiles', 'okta', '--output', 'json'])).out,
+    ) as object;
+    expect(json).toMatchObject({ name: 'okta', settings: { reuse: 'REVOKES', grace_window: '30s' } });
+  });
+
+  test('one OAuth client shows what its profile makes of it', async () => {
+    const { out } = await brokerctl(['clients', 'get', 'indicium']);
+    expect(out).toMatch(/^final_errors +invalid_grant$/m);
+    expect(out).not.toContain('its own');
   });
 
   test('the link goes to standard output, the advice beside it', async () => {

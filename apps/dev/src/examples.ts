@@ -76,6 +76,8 @@ export async function registerClient(
         defaultTokenTtl: undefined,
         createTime: undefined,
         updateTime: undefined,
+        profileSettings: undefined,
+        effectiveProfile: undefined,
       },
     }),
   );

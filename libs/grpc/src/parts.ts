@@ -25,7 +25,10 @@ export interface GrpcServerParts {
     | 'pause'
     | 'resume'
   >;
-  readonly clients: Pick<ClientAdministration, 'create' | 'get' | 'list' | 'update' | 'delete'>;
+  readonly clients: Pick<
+    ClientAdministration,
+    'create' | 'get' | 'list' | 'update' | 'delete' | 'listProfiles' | 'effectiveProfile'
+  >;
   readonly access: Pick<
     AccessAdministration,
     | 'createWorkload'

@@ -38,8 +38,4 @@ describe('the URLs that the broker calls', () => {
   it('an endpoint may have a query', () => {
     expect(() => rules.checkUrl('https://example.com/token?p=policy', 'token_endpoint')).not.toThrow();
   });
-
-  it('names the profiles', () => {
-    expect(rules.profiles).toEqual(expect.arrayContaining(['strict', 'indicium', 'identityserver']));
-  });
 });

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net';
 import { BrokerError, type IssuerRules } from '#libs/core';
-import { PROFILES } from './profiles.js';
 
 /** Whether a host name can only mean this machine: `localhost`, 127.0.0.0/8 or ::1 (RFC 8252 section 8.3). */
 export function isLoopback(hostname: string): boolean {
@@ -24,10 +23,8 @@ export function objectionTo(url: string): string | undefined {
   return undefined;
 }
 
-/** The authorization servers that OAuth clients may be registered at, and the profiles they may have. */
+/** The authorization servers that OAuth clients may be registered at. */
 export class AllowedIssuers implements IssuerRules {
-  readonly profiles: readonly string[] = Object.keys(PROFILES);
-
   /** @throws {BrokerError} `INVALID_REQUEST`, with what to do; the URL itself is not repeated */
   checkUrl(url: string, field: string): void {
     const objection = objectionTo(url) ?? (field === 'issuer' ? objectionToIssuer(url) : undefined);

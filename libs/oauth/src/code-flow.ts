@@ -11,9 +11,9 @@ import {
 import { refusalOfCode } from './code-flow-refusals.js';
 import { configurationFor } from './configuration.js';
 import type { Discovery } from './discovery.js';
-import { profileNamed } from './profiles.js';
+import { profileOf } from './profiles.js';
 import { RecordingFetch } from './recording-fetch.js';
-import { parseTokenResponse } from './token-response.js';
+import { tokenResponseOf } from './token-response.js';
 
 /**
  * The authorization code flow through openid-client: PKCE with S256 for every client (RFC 9700 section
@@ -34,8 +34,10 @@ export class HttpCodeFlow implements AuthorizationCodeFlow {
   ): Promise<string> {
     const configuration = await this.configuration(client, clientSecret);
     const { scopes } = request;
-    const consent = scopes.includes('offline_access') && profileNamed(client.profile).consentForOfflineAccess;
+    const { consentForOfflineAccess, authorizationParameters } = profileOf(client);
+    const consent = scopes.includes('offline_access') && consentForOfflineAccess;
     const url = openid.buildAuthorizationUrl(configuration, {
+      ...authorizationParameters,
       response_type: 'code',
       redirect_uri: request.redirectUri,
       scope: scopes.join(' '),
@@ -43,7 +45,7 @@ export class HttpCodeFlow implements AuthorizationCodeFlow {
       code_challenge: await openid.calculatePKCECodeChallenge(request.codeVerifier.reveal()),
       code_challenge_method: 'S256',
       ...(scopes.includes('openid') ? { nonce: request.nonce } : {}),
-      ...(consent ? { prompt: 'consent' } : {}),
+      ...(consent && authorizationParameters['prompt'] === undefined ? { prompt: 'consent' } : {}),
       ...(request.loginHint === undefined ? {} : { login_hint: request.loginHint }),
     });
     return url.href;
@@ -88,8 +90,8 @@ export class HttpCodeFlow implements AuthorizationCodeFlow {
   }
 }
 
-function codeGrantOf(tokens: object, subject: string | undefined): CodeGrant {
-  const parsed = parseTokenResponse(JSON.stringify(tokens));
+function codeGrantOf(tokens: Readonly<Record<string, unknown>>, subject: string | undefined): CodeGrant {
+  const parsed = tokenResponseOf(tokens);
   if (!parsed) throw new Error('openid-client let an answer without an access token pass');
   const { accessToken, refreshToken, ...rest } = parsed;
   return {

@@ -2,6 +2,7 @@ import { createSecureContext, rootCertificates } from 'node:tls';
 import { AllowedIssuers } from './allowed-url.js';
 import { HttpCodeFlow } from './code-flow.js';
 import { Discovery } from './discovery.js';
+import { Profiles } from './profiles.js';
 import { HttpTokenEndpoint } from './token-endpoint.js';
 
 /** What the outbound OAuth needs. */
@@ -19,6 +20,7 @@ export interface OAuth {
   readonly tokenEndpoint: HttpTokenEndpoint;
   readonly codeFlow: HttpCodeFlow;
   readonly issuerRules: AllowedIssuers;
+  readonly profiles: Profiles;
 }
 
 /** Makes the outbound OAuth. Nothing is sent before it is used, and there is nothing to close. */
@@ -30,5 +32,6 @@ export function createOAuth(options: OAuthOptions): OAuth {
     tokenEndpoint: new HttpTokenEndpoint(discovery, trusted),
     codeFlow: new HttpCodeFlow(discovery, exchangeTimeoutMs, trusted),
     issuerRules: new AllowedIssuers(),
+    profiles: new Profiles(),
   };
 }

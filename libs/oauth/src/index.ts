@@ -3,5 +3,5 @@ export * from './create-oauth.js';
 export { AllowedIssuers, isLoopback, objectionTo } from './allowed-url.js';
 export { classifyAnswer } from './classify-answer.js';
 export type { HttpCodeFlow } from './code-flow.js';
-export { PROFILES, profileNamed, type NotProcessedProof, type Profile } from './profiles.js';
+export { Profiles, profileNamed } from './profiles.js';
 export type { HttpTokenEndpoint } from './token-endpoint.js';

@@ -164,6 +164,14 @@ describe('the token endpoint', () => {
     expect(server.posts).toHaveLength(0);
   });
 
+  it('what has to be known of a server beforehand is known without asking anybody', () => {
+    const profile = oauth.tokenEndpoint.profileOf(
+      server.client({ profile: 'okta', profileSettings: { probe: 'never' } }),
+    );
+    expect(profile).toEqual({ probe: 'never', reuse: 'revokes', graceWindowMs: 30_000 });
+    expect(server.discoveries).toBe(0);
+  });
+
   it('a confidential client without its secret cannot be used', async () => {
     const prepared = await oauth.tokenEndpoint.prepare(server.client(), undefined);
     expect(prepared).toMatchObject({ notReady: 'client_unusable' });
@@ -280,6 +288,23 @@ describe('the code flow', () => {
       await oauth.codeFlow.authorizationUrl(server.client(), SECRET, { ...begin, scopes: ['sf'] }),
     );
     expect([url.searchParams.get('nonce'), url.searchParams.get('prompt')]).toEqual([null, null]);
+  });
+
+  it('asks with what the profile adds, and never lets it touch what the flow sets', async () => {
+    const ask = async (changes: Partial<OAuthClient>): Promise<URLSearchParams> => {
+      const request = { ...begin, scopes: ['openid', 'offline_access'] };
+      return new URL(await oauth.codeFlow.authorizationUrl(server.client(changes), SECRET, request))
+        .searchParams;
+    };
+    const google = await ask({ profile: 'google' });
+    expect([google.get('access_type'), google.get('prompt')]).toEqual(['offline', 'consent']);
+    const authorizationParameters = { audience: 'https://api.example', prompt: 'login', state: 'evil' };
+    const own = await ask({ profileSettings: { authorizationParameters } });
+    expect([own.get('audience'), own.get('prompt'), own.get('state')]).toEqual([
+      'https://api.example',
+      'login',
+      's1',
+    ]);
   });
 
   it('exchanges the code, and knows the subject from the ID token', async () => {

@@ -5,6 +5,7 @@ import {
   type Interpretation,
   type OAuthClient,
   type RawAnswer,
+  type RotationProfile,
   type Secret,
   type SendResult,
   type TokenEndpoint,
@@ -14,7 +15,7 @@ import {
 import { classifyAnswer } from './classify-answer.js';
 import { configurationFor } from './configuration.js';
 import type { Discovery } from './discovery.js';
-import { profileNamed, type Profile } from './profiles.js';
+import { profileOf, rotationProfileOf } from './profiles.js';
 import { RecordingFetch } from './recording-fetch.js';
 
 /** Token endpoints over HTTP: openid-client makes the request, the transport and the judgement are ours. */
@@ -36,27 +37,26 @@ export class HttpTokenEndpoint implements TokenEndpoint {
     }
     try {
       const configuration = configurationFor(client, clientSecret, metadata);
-      return new Exchange(configuration, profileNamed(client.profile), this.secureContext);
+      return new Exchange(configuration, this.secureContext);
     } catch (error) {
       return { notReady: 'client_unusable', description: messageOf(error) };
     }
   }
 
   interpret(client: OAuthClient, answer: RawAnswer): Interpretation {
-    return classifyAnswer(answer, profileNamed(client.profile));
+    return classifyAnswer(answer, profileOf(client));
+  }
+
+  profileOf(client: OAuthClient): RotationProfile {
+    return rotationProfileOf(client);
   }
 }
 
 class Exchange implements TokenExchange {
   constructor(
     private readonly configuration: openid.Configuration,
-    private readonly profile: Profile,
     private readonly secureContext: SecureContext | undefined,
   ) {}
-
-  get probe(): Profile['probe'] {
-    return this.profile.probe;
-  }
 
   async send(
     request: TokenRequest,

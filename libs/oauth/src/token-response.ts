@@ -14,10 +14,9 @@ export interface TokenResponse {
 }
 
 /** Reads a successful answer; `undefined` where it has no access token. What makes no sense is left out. */
-export function parseTokenResponse(text: string): TokenResponse | undefined {
-  const body = parseObject(text);
-  const accessToken = body?.['access_token'];
-  if (body === undefined || typeof accessToken !== 'string' || accessToken === '') return undefined;
+export function tokenResponseOf(body: Readonly<Record<string, unknown>>): TokenResponse | undefined {
+  const accessToken = body['access_token'];
+  if (typeof accessToken !== 'string' || accessToken === '') return undefined;
   const expiresInMs = ttlMs(body['expires_in']);
   const refreshToken = body['refresh_token'];
   const scopes = scopesOf(body['scope']);
@@ -41,6 +40,12 @@ export function parseObject(text: string): Readonly<Record<string, unknown>> | u
   }
 }
 
+/** A form (RFC 6749 appendix B), where the content type says that it is one. */
+export function parseForm(text: string, contentType: string): Readonly<Record<string, unknown>> | undefined {
+  if (!/^application\/x-www-form-urlencoded\b/i.test(contentType)) return undefined;
+  return Object.fromEntries(new URLSearchParams(text));
+}
+
 /** `Bearer` however it is written (RFC 6749 section 5.1: case insensitive), and where it is missing. */
 export function tokenTypeOf(value: unknown): string {
   if (typeof value !== 'string' || !/^[\x21-\x7e]{1,100}$/.test(value)) return 'Bearer';
@@ -51,7 +56,7 @@ export function tokenTypeOf(value: unknown): string {
 function ttlMs(value: unknown): number | undefined {
   const seconds = typeof value === 'string' && /^\d{1,12}(\.\d+)?$/.test(value) ? Number(value) : value;
   if (typeof seconds !== 'number' || !(seconds > 0) || seconds > LONGEST_TTL_SECONDS) return undefined;
-  return Math.floor(seconds * 1_000);
+  return Math.floor(seconds * 1_000) || undefined;
 }
 
 function scopesOf(value: unknown): string[] {

@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { Endpoints } from '#libs/core';
+import type { Endpoints, ProfileSettings } from '#libs/core';
 
 /**
  * The rows as the database has them. Properties are named like their columns, so that a row read by plain
@@ -90,6 +90,7 @@ export class OAuthClientRow {
   @Column('bigint', { default: 1 }) revision!: string;
   @Column('timestamptz', { default: () => 'now()' }) created_at!: Date;
   @Column('timestamptz', { default: () => 'now()' }) updated_at!: Date;
+  @Column('jsonb', { nullable: true }) profile_settings!: Partial<ProfileSettings> | null;
 }
 
 /** A workload; what authenticates as it is in {@link WorkloadIdentityRow}. */

@@ -7,6 +7,7 @@ import {
   HeldTokens,
   PendingSaves,
   RedoMark,
+  profilesOf,
   RotationFinisher,
   Rotator,
   Spender,
@@ -15,6 +16,7 @@ import {
   type Claim,
   type ClaimRequest,
   type Refusal,
+  type RotationProfiles,
   type RotationSave,
   type SpendOutcome,
   type Variant,
@@ -59,6 +61,7 @@ export class FakeReplica {
   /** What became of saves that had to wait. */
   readonly settled: Array<{ readonly save: RotationSave; readonly result: string }> = [];
   readonly pending: PendingSaves;
+  readonly profiles: RotationProfiles;
   readonly finisher: RotationFinisher;
   readonly redoMark = new RedoMark();
   readonly spender: Spender;
@@ -92,7 +95,15 @@ export class FakeReplica {
     this.pending = new PendingSaves(this.store, (save, result) =>
       this.settled.push({ save, result: result instanceof Error ? result.name : result }),
     );
-    this.finisher = new RotationFinisher({ sealer, pending: this.pending, spool: this.spool, clock, random });
+    this.profiles = profilesOf((id) => world.clients.get(id), this.endpoint);
+    this.finisher = new RotationFinisher({
+      sealer,
+      pending: this.pending,
+      spool: this.spool,
+      clock,
+      random,
+      profiles: this.profiles,
+    });
     this.spender = new Spender({
       store: this.store,
       clients: { client: async (id) => world.clients.get(id) },
@@ -153,6 +164,7 @@ export class FakeReplica {
       { maxConcurrent },
       () => 0.5,
       this.spending,
+      this.profiles,
     );
   }
 

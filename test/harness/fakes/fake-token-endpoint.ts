@@ -1,8 +1,10 @@
 import {
   Secret,
+  STRICTEST,
   type Interpretation,
   type OAuthClient,
   type RawAnswer,
+  type RotationProfile,
   type SendResult,
   type TokenEndpoint,
   type TokenExchange,
@@ -36,8 +38,8 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   retryAfterMs: number | undefined;
   /** Present: no exchange can be made ready. */
   notReady: { readonly notReady: string; readonly description: string } | undefined;
-  /** Whether the profile permits the probe of a doubt. */
-  probe: 'late' | 'never' = 'late';
+  /** What the server of all OAuth clients is like. */
+  profile: RotationProfile = STRICTEST;
   private readonly steps: ServerStep[] = [];
 
   constructor(readonly server: FakeAuthorizationServer) {}
@@ -53,10 +55,11 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   ): Promise<TokenExchange | { notReady: string; description: string }> {
     this.secrets.push(clientSecret);
     if (this.notReady) return this.notReady;
-    return {
-      probe: this.probe,
-      send: (request, limits) => this.send(request, limits.mayWrite),
-    };
+    return { send: (request, limits) => this.send(request, limits.mayWrite) };
+  }
+
+  profileOf(): RotationProfile {
+    return this.profile;
   }
 
   interpret(_client: OAuthClient, answer: RawAnswer): Interpretation {

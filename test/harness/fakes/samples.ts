@@ -1,4 +1,4 @@
-import type { Connection, OAuthClient, Workload } from '#libs/core';
+import type { Connection, OAuthClient, Profile, Workload } from '#libs/core';
 
 /** An OAuth client `c`: public, rotating at half of a token's life. */
 export function sampleClient(fields: Partial<OAuthClient> = {}): OAuthClient {
@@ -16,6 +16,24 @@ export function sampleClient(fields: Partial<OAuthClient> = {}): OAuthClient {
     createdAt: 0,
     updatedAt: 0,
     ...fields,
+  };
+}
+
+/** A profile that knows `invalid_grant`, and nothing else. */
+export function sampleProfile(name = 'strict'): Profile {
+  return {
+    name,
+    finalErrors: ['invalid_grant'],
+    refusedErrors: [],
+    answerRules: [],
+    errorStatuses: [400],
+    notProcessed: [],
+    probe: 'late',
+    reuse: 'revokes',
+    rotates: true,
+    graceWindowMs: 0,
+    consentForOfflineAccess: true,
+    authorizationParameters: {},
   };
 }
 

@@ -25,5 +25,6 @@ export const DATABASE = Symbol('Database');
 export const LOGGER = Symbol('Logger');
 export const GRPC_SERVER = Symbol('GrpcServer');
 export const OAUTH = Symbol('OAuth');
+export const PROFILES = Symbol('RotationProfiles');
 export const SPOOL = Symbol('Spool');
 export const RANDOM = Symbol('random');

@@ -9,6 +9,7 @@ import {
   Membership,
   PendingSaves,
   RedoMark,
+  profilesOf,
   RotationFinisher,
   Rotator,
   Spender,
@@ -16,6 +17,7 @@ import {
   type ClaimRequest,
   type EventSink,
   type ReplicaIdentity,
+  type RotationProfiles,
   type Sealer,
   type Spool,
 } from '#libs/core';
@@ -23,7 +25,7 @@ import { createOAuth, type OAuth } from '#libs/oauth';
 import { ChangeFeed, FleetClock, PostgresFleetStore, PostgresRotationStore } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
 import { Schedule } from '../schedule.js';
-import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER, SPOOL } from './foundation.js';
+import { CONFIG, EVENTS, OAUTH, PROFILES, RANDOM, SEALER, SPOOL } from './foundation.js';
 
 function claimRequest(config: BrokerConfig, spool: Spool): ClaimRequest {
   return {
@@ -52,6 +54,12 @@ const rotation: Provider[] = [
     inject: [FleetClock, CONFIG],
   },
   {
+    provide: PROFILES,
+    useFactory: (directory: Directory, oauth: OAuth) =>
+      profilesOf((clientId) => directory.known(clientId), oauth.tokenEndpoint),
+    inject: [Directory, OAUTH],
+  },
+  {
     provide: PendingSaves,
     useFactory: (store: PostgresRotationStore, events: EventSink, spool: Spool) =>
       new PendingSaves(store, (save, result) => {
@@ -68,8 +76,9 @@ const rotation: Provider[] = [
       spool: Spool,
       clock: FleetClock,
       random: () => number,
-    ) => new RotationFinisher({ sealer, pending, spool, clock, random }),
-    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM],
+      profiles: RotationProfiles,
+    ) => new RotationFinisher({ sealer, pending, spool, clock, random, profiles }),
+    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM, PROFILES],
   },
   {
     provide: Spender,
@@ -171,6 +180,7 @@ const rotation: Provider[] = [
       random: () => number,
       spool: Spool,
       membership: Membership,
+      profiles: RotationProfiles,
     ) =>
       new DueRotations(
         store,
@@ -181,8 +191,9 @@ const rotation: Provider[] = [
         { maxConcurrent: config.rotationConcurrency },
         random,
         membership,
+        profiles,
       ),
-    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL, Membership],
+    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL, Membership, PROFILES],
   },
   {
     provide: DemandRotations,

@@ -11,6 +11,7 @@ import {
   FleetAdministration,
   HeldTokens,
   type EventSink,
+  type RotationProfiles,
   type Sealer,
 } from '#libs/core';
 import type { OAuth } from '#libs/oauth';
@@ -23,7 +24,7 @@ import {
   PostgresTokenStore,
 } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
-import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER } from './foundation.js';
+import { CONFIG, EVENTS, OAUTH, PROFILES, RANDOM, SEALER } from './foundation.js';
 
 const useCases: Provider[] = [
   {
@@ -67,7 +68,7 @@ const useCases: Provider[] = [
       sealer: Sealer,
       oauth: OAuth,
       events: EventSink,
-    ) => new ClientAdministration(store, directory, sealer, oauth.issuerRules, events),
+    ) => new ClientAdministration(store, directory, sealer, oauth.issuerRules, events, oauth.profiles),
     inject: [PostgresClientStore, Directory, SEALER, OAUTH, EVENTS],
   },
   {
@@ -78,9 +79,14 @@ const useCases: Provider[] = [
   },
   {
     provide: FleetAdministration,
-    useFactory: (store: PostgresFleetStore, events: EventSink, clock: FleetClock, random: () => number) =>
-      new FleetAdministration({ store, events, clock, random }),
-    inject: [PostgresFleetStore, EVENTS, FleetClock, RANDOM],
+    useFactory: (
+      store: PostgresFleetStore,
+      events: EventSink,
+      clock: FleetClock,
+      random: () => number,
+      profiles: RotationProfiles,
+    ) => new FleetAdministration({ store, events, clock, random, profiles }),
+    inject: [PostgresFleetStore, EVENTS, FleetClock, RANDOM, PROFILES],
   },
   {
     provide: BrowserAuthorization,

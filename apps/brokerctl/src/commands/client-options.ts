@@ -4,6 +4,7 @@ import { toDuration } from '../input/duration.js';
 import { readSecret } from '../input/secret-input.js';
 import type { Terminal } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
+import { profileSettingsFrom } from './profile-settings.js';
 
 /** The authentication methods by the names of RFC 8414, as on the command line. */
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'none'] as const;
@@ -30,6 +31,8 @@ export interface ClientOptions {
   readonly tokenEndpoint?: string;
   readonly revocationEndpoint?: string;
   readonly jwksUri?: string;
+  /** `key=value`, each. */
+  readonly profileSetting?: readonly string[];
 }
 
 /** The client secret, where one is to be read. @throws {UsageError} */
@@ -57,6 +60,8 @@ export function clientFromOptions(name: string, options: ClientOptions, secret: 
     defaultTokenTtl: options.defaultTokenTtl === undefined ? undefined : toDuration(options.defaultTokenTtl),
     createTime: undefined,
     updateTime: undefined,
+    profileSettings: profileSettingsFrom(options.profileSetting).settings,
+    effectiveProfile: undefined,
   };
 }
 
@@ -73,7 +78,11 @@ export function maskOf(options: ClientOptions): string[] {
     ['rotate_at', options.rotateAt !== undefined],
     ['default_token_ttl', options.defaultTokenTtl !== undefined],
   ];
-  return given.filter(([, is]) => is).map(([path]) => path);
+  const { named } = profileSettingsFrom(options.profileSetting);
+  return [
+    ...given.filter(([, is]) => is).map(([path]) => path),
+    ...named.map((key) => `profile_settings.${key}`),
+  ];
 }
 
 function hasEndpoints(options: ClientOptions): boolean {

@@ -8,9 +8,11 @@ import type { Terminal } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { AUTH_METHODS, clientFromOptions, maskOf, secretOf, type ClientOptions } from './client-options.js';
 import { action, duration, numberBetween, several } from './command.js';
+import { PROFILE_ENUMS, PROFILE_SETTING_HELP, PROFILE_SETTINGS_HELP } from './profile-settings.js';
+import { profileCard, profileTable, settingRows } from './profile-views.js';
 
 const NAME = 'clients/{client}, or {client}';
-const ENUMS = { auth_method: AuthMethod };
+const ENUMS = { auth_method: AuthMethod, ...PROFILE_ENUMS };
 
 /** `brokerctl clients` */
 export function addClientCommands(program: Command, terminal: Terminal): void {
@@ -41,6 +43,20 @@ function addReading(clients: Command, terminal: Terminal): void {
           session,
           (await session.call(service.getClient.bind(service), { name: clientName(name) })).client,
         );
+      }),
+    );
+  clients
+    .command('profiles')
+    .description('list the profiles that OAuth clients may have, or show all settings of one')
+    .argument('[name]', 'a profile')
+    .action(
+      action(terminal, async (session, [name]) => {
+        const { clients: service } = session.broker;
+        const { profiles } = await session.call(service.listProfiles.bind(service), {});
+        if (name === undefined) return session.show({ profiles }, ENUMS, () => profileTable(profiles));
+        const profile = profiles.find((one) => one.name === name);
+        if (!profile) throw new UsageError(`There is no profile "${name}".`);
+        session.show(profile, ENUMS, () => profileCard(profile));
       }),
     );
 }
@@ -97,7 +113,9 @@ function withFields(command: Command): Command {
     .option('--secret-stdin', 'read the client secret from standard input')
     .option('--secret-file <file>', 'read the client secret from a file')
     .option('--scope <scope>', 'a scope to ask for by default; may be repeated', several)
-    .option('--profile <profile>', 'how the authorization server deviates')
+    .option('--profile <profile>', 'how the authorization server deviates (clients profiles lists them)')
+    .option('--profile-setting <key=value>', PROFILE_SETTING_HELP, several)
+    .addHelpText('after', PROFILE_SETTINGS_HELP)
     .option(
       '--rotate-at <share>',
       "the share of a token's life after which it is rotated",
@@ -130,7 +148,7 @@ function clientTable(clients: readonly Client[]): string {
 }
 
 function clientCard(client: Client, now: number): string {
-  const { endpoints, defaultTokenTtl } = client;
+  const { endpoints, defaultTokenTtl, effectiveProfile, profileSettings } = client;
   return card([
     ['name', client.name],
     ['issuer', client.issuer],
@@ -147,5 +165,6 @@ function clientCard(client: Client, now: number): string {
     ['jwks uri', endpoints?.jwksUri ?? '-'],
     ['created', when(client.createTime, now)],
     ['changed', when(client.updateTime, now)],
+    ...(effectiveProfile?.settings ? settingRows(effectiveProfile.settings, profileSettings) : []),
   ]);
 }

@@ -23,7 +23,9 @@ export function toJson(message: unknown, enums: EnumNames, field = ''): Json {
   const fields = Object.entries(message).filter(([, value]) => value !== undefined);
   return Object.fromEntries(
     fields.map(([name, value]) => {
-      const snake = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      // The one kind of map in the contract; its keys are names already.
+      const snake =
+        field === 'values' ? name : name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
       return [snake, toJson(value, enums, snake)];
     }),
   );

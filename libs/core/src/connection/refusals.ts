@@ -45,11 +45,13 @@ export function inDoubt(connection: Connection, retryAfterMs: number): Refusal {
 
 /** Failures that waiting does not heal: the registration, the secret, the address or the sealed token is wrong. */
 const NEEDS_REPAIR: ReadonlySet<string> = new Set([
+  'access_denied',
   'client_unknown',
   'client_unusable',
   'endpoint_not_found',
   'invalid_client',
   'invalid_request',
+  'invalid_resource',
   'invalid_scope',
   'invalid_target',
   'no_refresh_token',

@@ -5,6 +5,7 @@ import type { EventSink } from '../events.js';
 import type { Clock } from '../clock.js';
 import { replicaName } from '../resource-names.js';
 import { changeAfterFailure } from '../rotation/judge.js';
+import type { RotationProfiles } from '../rotation/rotation-profile.js';
 import type { DatabaseView, FleetStore, Lineage } from './ports.js';
 import { replicaState, type Replica } from './replica.js';
 
@@ -13,6 +14,7 @@ export interface FleetAdministrationParts {
   readonly store: FleetStore;
   readonly events: EventSink;
   readonly clock: Clock;
+  readonly profiles: RotationProfiles;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -33,7 +35,7 @@ export class FleetAdministration {
    */
   async declareLost(caller: Workload, spoolId: string): Promise<Replica> {
     requireRole(caller, 'OPERATOR');
-    const { store, clock, random } = this.parts;
+    const { store, clock, random, profiles } = this.parts;
     const { replica, now } = await this.existing(spoolId);
     if (replicaState(replica, now) === 'LIVE' || replicaState(replica, now) === 'PENDING') {
       throw BrokerError.of(
@@ -49,6 +51,8 @@ export class FleetAdministration {
     const lost = await store.declareLost(spoolId, caller.id, (connection) =>
       changeAfterFailure(connection, failure, clock.now(), random, {
         attemptId: connection.attempt?.id ?? '',
+        sentAt: connection.attempt?.startedAt ?? 0,
+        profile: profiles.of(connection.clientId),
       }),
     );
     if (!lost) throw notFound(spoolId);

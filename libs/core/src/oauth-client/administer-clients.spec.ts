@@ -2,6 +2,7 @@ import {
   aRefusal,
   CollectedEvents,
   FakeSealer,
+  sampleProfile,
   sampleWorkload,
 } from '../../../../test/harness/fakes/index.js';
 import type { Workload } from '../access/access.js';
@@ -17,6 +18,7 @@ import {
   type IssuerRules,
 } from './administer-clients.js';
 import type { OAuthClient } from './oauth-client.js';
+import type { ProfileCatalog } from './profile.js';
 
 class FakeClientStore implements ClientStore {
   readonly clients = new Map<string, OAuthClient>();
@@ -49,7 +51,12 @@ const RULES: IssuerRules = {
   checkUrl: (url, field) => {
     if (!url.startsWith('https:')) throw BrokerError.of('INVALID_REQUEST', `${field} has to be https.`);
   },
-  profiles: ['strict', 'indicium'],
+};
+
+const PROFILES: ProfileCatalog = {
+  presets: ['strict', 'indicium'].map(sampleProfile),
+  profileOf: (name, settings) => ({ ...sampleProfile(name), ...settings }),
+  mistakesIn: ({ graceWindowMs = 0 }) => (graceWindowMs < 0 ? ['grace_window is negative.'] : []),
 };
 
 const ADMIN = sampleWorkload('root', 'ADMIN');
@@ -83,7 +90,7 @@ beforeEach(() => {
     [],
     events,
   );
-  admin = new ClientAdministration(store, directory, sealer, RULES, events);
+  admin = new ClientAdministration(store, directory, sealer, RULES, events, PROFILES);
 });
 
 const secretOf = async ({ clientSecret, uid }: OAuthClient): Promise<string | undefined> =>
@@ -111,6 +118,14 @@ describe('an OAuth client', () => {
     await admin.create(ADMIN, 'c', { ...FIELDS, clientSecret: new Secret('old') });
     const updated = await admin.update(ADMIN, 'c', () => ({ ...FIELDS, authMethod: 'none' }));
     expect(updated).not.toHaveProperty('clientSecret');
+  });
+
+  it('keeps settings of its own over those of its profile, until they are taken back', async () => {
+    const created = await admin.create(ADMIN, 'c', { ...FIELDS, profileSettings: { graceWindowMs: 30_000 } });
+    expect(created.profileSettings).toEqual({ graceWindowMs: 30_000 });
+    expect(admin.effectiveProfile(created)).toMatchObject({ name: 'strict', graceWindowMs: 30_000 });
+    const updated = await admin.update(ADMIN, 'c', () => ({ ...FIELDS, profileSettings: {} }));
+    expect(updated).not.toHaveProperty('profileSettings');
   });
 
   it('is known as soon as it is created, is listed in order, and each change is told of', async () => {
@@ -142,6 +157,7 @@ describe('what makes no sense is refused', () => {
     ['rotate_at that is no number', { rotateAt: Number.NaN }, /rotate_at/],
     ['default_token_ttl', { defaultTokenTtlMs: 999 }, /default_token_ttl/],
     ['the profile', { profile: 'toString' }, /profile is one of: strict, indicium/],
+    ['its own settings', { profileSettings: { graceWindowMs: -1 } }, /grace_window is negative/],
   ])('%s', async (_what, change, says) => {
     await expect(admin.create(ADMIN, 'c', { ...FIELDS, ...change })).rejects.toEqual(
       aRefusal('INVALID_REQUEST', says),
@@ -157,11 +173,15 @@ describe('what makes no sense is refused', () => {
       rotateAt: 2,
       profile: 'x',
       authMethod: 'none',
+      profileSettings: { graceWindowMs: -1 },
     } as const;
     const given = { ...FIELDS, ...mistakes, clientSecret: new Secret('hush') };
     const refused = admin.create(ADMIN, 'c', given);
     await expect(refused).rejects.toEqual(
-      aRefusal('INVALID_REQUEST', /issuer.*scope.*client_id.*public clients.*rotate_at.*profile/),
+      aRefusal(
+        'INVALID_REQUEST',
+        /issuer.*scope.*client_id.*public clients.*rotate_at.*profile.*grace_window/,
+      ),
     );
     await expect(refused).rejects.not.toThrow(/hush/);
   });
@@ -187,6 +207,11 @@ describe('P8: roles', () => {
   it('looking is for readers', async () => {
     await expect(admin.list(sampleWorkload('x'))).rejects.toEqual(denied);
     await expect(admin.get(sampleWorkload('x'), 'c')).rejects.toEqual(denied);
+    await expect(admin.listProfiles(sampleWorkload('x'))).rejects.toEqual(denied);
     expect(await admin.list(sampleWorkload('x', 'READER'))).toEqual([]);
+    expect((await admin.listProfiles(sampleWorkload('x', 'READER'))).map(({ name }) => name)).toEqual([
+      'strict',
+      'indicium',
+    ]);
   });
 });

@@ -9,6 +9,7 @@ import { checkSegment, clientName } from '../resource-names.js';
 import { sealingContext, type Sealer } from '../sealer.js';
 import type { Secret } from '../secret.js';
 import type { ClientAuthMethod, Endpoints, OAuthClient } from './oauth-client.js';
+import type { Profile, ProfileCatalog, ProfileSettings } from './profile.js';
 
 /** What can be said of an OAuth client; the secret in the clear, on its way to be sealed. */
 export interface ClientFields {
@@ -21,6 +22,7 @@ export interface ClientFields {
   readonly profile: string;
   readonly rotateAt: number;
   readonly defaultTokenTtlMs: number;
+  readonly profileSettings?: Partial<ProfileSettings>;
 }
 
 /** An OAuth client as it is written. */
@@ -43,8 +45,6 @@ export interface ClientStore {
 export interface IssuerRules {
   /** Throws a `BrokerError` for a URL that the broker would not call. */
   checkUrl(url: string, field: string): void;
-  /** The names of the known profiles. */
-  readonly profiles: readonly string[];
 }
 
 /** What administrators do with OAuth clients. */
@@ -55,6 +55,7 @@ export class ClientAdministration {
     private readonly sealer: Sealer,
     private readonly rules: IssuerRules,
     private readonly events: EventSink,
+    private readonly profiles: ProfileCatalog,
   ) {}
 
   async create(caller: Workload, id: string, fields: ClientFields): Promise<OAuthClient> {
@@ -75,6 +76,17 @@ export class ClientAdministration {
     requireRole(caller, 'READER');
     await this.directory.tryRefresh();
     return this.directory.all().sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** The profiles that OAuth clients may have. */
+  async listProfiles(caller: Workload): Promise<readonly Profile[]> {
+    requireRole(caller, 'READER');
+    return this.profiles.presets;
+  }
+
+  /** The profile of an OAuth client, with its own settings over those of the preset. */
+  effectiveProfile(client: OAuthClient): Profile {
+    return this.profiles.profileOf(client.profile, client.profileSettings);
   }
 
   /** @param change makes the new fields from the present ones */
@@ -139,6 +151,9 @@ export class ClientAdministration {
       profile: fields.profile,
       rotateAt: fields.rotateAt,
       defaultTokenTtlMs: fields.defaultTokenTtlMs,
+      ...(fields.profileSettings && Object.keys(fields.profileSettings).length > 0
+        ? { profileSettings: fields.profileSettings }
+        : {}),
     };
   }
 
@@ -175,10 +190,9 @@ export class ClientAdministration {
       'rotate_at is the share of a token’s life after which it is rotated: between 0.1 and 0.9.',
     );
     check(fields.defaultTokenTtlMs >= 1_000, 'default_token_ttl is at least one second.');
-    check(
-      this.rules.profiles.includes(fields.profile),
-      `profile is one of: ${this.rules.profiles.join(', ')}.`,
-    );
+    const presets = this.profiles.presets.map(({ name }) => name);
+    check(presets.includes(fields.profile), `profile is one of: ${presets.join(', ')}.`);
+    mistakes.push(...this.profiles.mistakesIn(fields.profileSettings ?? {}));
     if (mistakes.length > 0) throw BrokerError.of('INVALID_REQUEST', mistakes.join(' '));
   }
 }

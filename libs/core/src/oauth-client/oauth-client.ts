@@ -1,4 +1,5 @@
 import type { Sealed } from '../sealer.js';
+import type { ProfileSettings } from './profile.js';
 
 /** How the broker authenticates at the token endpoint, by the names of RFC 8414 and OpenID Connect. */
 export type ClientAuthMethod = 'client_secret_basic' | 'client_secret_post' | 'none';
@@ -35,4 +36,6 @@ export interface OAuthClient {
   readonly revision: number;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Its own settings, over those that its profile has. */
+  readonly profileSettings?: Partial<ProfileSettings>;
 }

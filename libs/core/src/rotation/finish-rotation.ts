@@ -14,6 +14,7 @@ import type {
   RotationSave,
   SaveResult,
 } from './ports.js';
+import type { RotationProfiles } from './rotation-profile.js';
 import type { Spool } from './spool.js';
 
 /** How a try at a rotation ended. */
@@ -58,6 +59,7 @@ export interface FinisherParts {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  readonly profiles: RotationProfiles;
 }
 
 type Grant = Extract<Interpretation, { kind: 'granted' }>;
@@ -97,9 +99,13 @@ export class RotationFinisher {
     failure: Failure,
     saver: Pick<HeldAttempt, 'save'>,
   ): Promise<SpendOutcome> {
-    const { clock, random } = this.parts;
+    const { clock, random, profiles } = this.parts;
     const { connection } = ended;
-    const whole: FailureChange = changeAfterFailure(connection, failure, clock.now(), random, ended);
+    const whole: FailureChange = changeAfterFailure(connection, failure, clock.now(), random, {
+      ...ended,
+      profile: profiles.of(connection.clientId),
+      sentAt: earliestSending(ended),
+    });
     const change: FailureChange =
       whole.kind === 'released' && ended.variant.key !== '' ? { ...whole, variantOnly: true } : whole;
     const saved = await this.save(ended, change, saver);
@@ -182,6 +188,11 @@ export class RotationFinisher {
       return 'pending';
     }
   }
+}
+
+/** Not before it was claimed, whenever it was that somebody looked at how it had ended. */
+function earliestSending({ connection: { attempt }, attemptId, requestedAt }: EndedExchange): number {
+  return attempt?.id === attemptId ? Math.min(attempt.startedAt, requestedAt) : requestedAt;
 }
 
 function accessTokenOf(grant: Grant, client: OAuthClient, ended: EndedExchange): AccessToken {

@@ -2,13 +2,19 @@ import { sampleConnection } from '../../../../test/harness/fakes/index.js';
 import type { GrantType } from '../connection/connection.js';
 import { changeAfterDisappearance, changeAfterFailure, type Failure } from './judge.js';
 import type { FailureChange } from './ports.js';
+import { STRICTEST, type RotationProfile } from './rotation-profile.js';
 
 type State = 'ACTIVE' | 'IN_DOUBT';
 const NOW = 1_900_000_000_000;
 const half = (): number => 0.5;
-const ENDED = { attemptId: 'attempt-1' };
+const ENDED = { attemptId: 'attempt-1', profile: STRICTEST, sentAt: NOW };
 
-const judge = (kind: Failure['kind'], grantType: GrantType, state: State): FailureChange =>
+const judge = (
+  kind: Failure['kind'],
+  grantType: GrantType,
+  state: State,
+  profile: RotationProfile = STRICTEST,
+): FailureChange =>
   changeAfterFailure(
     sampleConnection({
       grantType,
@@ -19,7 +25,7 @@ const judge = (kind: Failure['kind'], grantType: GrantType, state: State): Failu
     { kind, code: 'some_code', description: 'some words' },
     NOW,
     half,
-    ENDED,
+    { ...ENDED, profile },
   );
 
 describe('P1, P4, P7: what a failure does', () => {
@@ -98,6 +104,40 @@ describe('P1, P4, P7: what a failure does', () => {
     });
   });
 
+  it('the denial of a probe says whether the server ends the lineage with the reuse', () => {
+    const words = (reuse: RotationProfile['reuse']): string => {
+      const change = judge('final', 'refresh_token', 'IN_DOUBT', { ...STRICTEST, reuse });
+      return change.kind === 'denied' ? change.lastError.description : '';
+    };
+    expect(words('revokes')).toContain('with the reuse the server has ended the authorization');
+    expect(words('refused')).not.toContain('with the reuse');
+  });
+
+  it.each<[Failure['kind'], State]>([
+    ['unanswered', 'ACTIVE'],
+    ['unanswered', 'IN_DOUBT'],
+    ['doubtful', 'ACTIVE'],
+    ['doubtful', 'IN_DOUBT'],
+  ])(
+    'where refresh tokens are not single-use, %s while %s is tried again: nothing is lost',
+    (kind, state) => {
+      const profile: RotationProfile = { ...STRICTEST, reuse: 'accepted' };
+      expect(judge(kind, 'refresh_token', state, profile).kind).toBe('released');
+      expect(judge('final', 'refresh_token', state, profile).kind).toBe('denied');
+    },
+  );
+
+  it('a grace window counts from the claim of a replica that is gone', () => {
+    const profile: RotationProfile = { ...STRICTEST, graceWindowMs: 60_000 };
+    const at = (startedAt: number): FailureChange => {
+      const attempt = { id: 'x', generation: 1, replica: 'r', startedAt, deadlineAt: 0 };
+      const connection = sampleConnection({ attempt, expiresAt: NOW + 3_600_000, tokenTtlMs: 3_600_000 });
+      return changeAfterDisappearance(connection, NOW, half, profile);
+    };
+    expect(at(NOW - 40_000)).toMatchObject({ kind: 'doubted', probeAt: NOW });
+    expect(at(NOW - 60_000)).toMatchObject({ kind: 'doubted', probeAt: NOW + 3_540_000 });
+  });
+
   it('what is said late of the very attempt that is in doubt is no failed probe', () => {
     const connection = sampleConnection({
       state: 'IN_DOUBT',
@@ -107,13 +147,14 @@ describe('P1, P4, P7: what a failure does', () => {
     const change = changeAfterFailure(connection, gone, NOW, half, ENDED);
     expect(change.kind).toBe('doubted');
     expect(change).not.toHaveProperty('askSpool');
-    expect(changeAfterFailure(connection, gone, NOW, half, { attemptId: 'the probe' }).kind).toBe('denied');
+    const probe = { ...ENDED, attemptId: 'the probe' };
+    expect(changeAfterFailure(connection, gone, NOW, half, probe).kind).toBe('denied');
   });
 
   it('P4: an attempt whose replica is gone is in doubt, and names it and the spool to ask', () => {
     const base = { id: 'x', generation: 1, replica: 'replica-7', startedAt: 0, deadlineAt: 0 };
     const attempt = { ...base, spoolId: 'spool-7' };
-    expect(changeAfterDisappearance(sampleConnection({ attempt }), NOW, half)).toMatchObject({
+    expect(changeAfterDisappearance(sampleConnection({ attempt }), NOW, half, STRICTEST)).toMatchObject({
       kind: 'doubted',
       askSpool: 'spool-7',
       probeAt: NOW + 15_000,

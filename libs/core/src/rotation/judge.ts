@@ -1,6 +1,7 @@
 import type { Connection, LastError } from '../connection/connection.js';
 import { probeAt, retryAt } from './policy.js';
 import type { FailureChange, Interpretation, SendResult } from './ports.js';
+import type { RotationProfile } from './rotation-profile.js';
 
 /** How an exchange ended, with no token in it. */
 export type Failure =
@@ -12,19 +13,24 @@ export interface EndedAttempt {
   readonly attemptId: string;
   /** The spool that may still have the answer; absent where the answer is known to be gone. */
   readonly askSpool?: string;
+  /** How its authorization server deviates. */
+  readonly profile: RotationProfile;
+  /** When the refresh token was sent at the earliest. */
+  readonly sentAt: number;
 }
 
 /**
  * What a failed exchange does to its connection. This is where "transient is not final" (promise P7) and
  * the single probe of an in-doubt connection (promise P1) are decided.
  * @param random uniform in [0, 1)
+ * @param exchange the server it was with, and when the refresh token was sent at the earliest
  */
 export function changeAfterFailure(
   connection: Connection,
   failure: Failure,
   now: number,
   random: () => number,
-  { attemptId, askSpool }: EndedAttempt,
+  { attemptId, askSpool, profile, sentAt }: EndedAttempt,
 ): FailureChange {
   const lastError: LastError = { code: failure.code, description: failure.description, at: now };
   const released = (): FailureChange => {
@@ -44,18 +50,19 @@ export function changeAfterFailure(
     case 'final':
       // There is no user who could grant it again: an administrator repairs the client or its linked user.
       if (connection.grantType === 'client_credentials') return released();
-      return { kind: 'denied', lastError: explainDenial(connection, lastError) };
+      return { kind: 'denied', lastError: explainDenial(connection, lastError, profile) };
     case 'unanswered':
     case 'doubtful':
-      // Client credentials are not used up: a lost answer costs nothing.
-      if (connection.grantType === 'client_credentials') return released();
+      // Client credentials are not used up, nor are refresh tokens that may be used again: a lost answer
+      // costs nothing.
+      if (connection.grantType === 'client_credentials' || profile.reuse === 'accepted') return released();
       if (isInDoubt(connection) && connection.doubt?.attemptId !== attemptId) {
         return { kind: 'denied', lastError: probeFailed(lastError) };
       }
       return {
         kind: 'doubted',
         lastError,
-        probeAt: probeAt(connection, now, askSpool !== undefined),
+        probeAt: probeAt(connection, now, profile, { sentAt, mayComeBack: askSpool !== undefined }),
         ...(askSpool === undefined ? {} : { askSpool }),
       };
   }
@@ -66,13 +73,19 @@ function isInDoubt(connection: Connection): boolean {
   return connection.state === 'IN_DOUBT' || connection.stateBeforePause === 'IN_DOUBT';
 }
 
-function explainDenial(connection: Connection, error: LastError): LastError {
-  // Only a server's word says that the token had been spent.
-  if (!isInDoubt(connection) || error.code === 'probe_forbidden') return error;
+function explainDenial(connection: Connection, error: LastError, { reuse }: RotationProfile): LastError {
+  if (!isInDoubt(connection)) return error;
   const before = connection.lastError;
+  const began = `the doubt began with ${before?.code ?? 'a lost answer'}`;
+  // Only a server's word says that the token had been spent.
+  if (error.code === 'probe_forbidden') {
+    const words = before ? `: ${before.description}` : '.';
+    return { ...error, description: `${error.description} It is not tried; ${began}${words}` };
+  }
+  const ended = reuse === 'revokes' ? ', and with the reuse the server has ended the authorization' : '';
   return {
     ...error,
-    description: `${error.description} (the probe of an in-doubt connection; the doubt began with ${before?.code ?? 'a lost answer'}: the refresh token had been spent and its answer was lost)`,
+    description: `${error.description} (the probe of an in-doubt connection; ${began}: most likely the refresh token had been spent and its answer was lost${ended})`,
   };
 }
 
@@ -91,13 +104,18 @@ export function changeAfterDisappearance(
   connection: Connection,
   now: number,
   random: () => number,
+  profile: RotationProfile,
 ): FailureChange {
-  const { id: attemptId = '', replica = 'unknown', spoolId } = connection.attempt ?? {};
+  const { id: attemptId = '', replica = 'unknown', spoolId, startedAt = 0 } = connection.attempt ?? {};
   const failure: Failure = {
     kind: 'unanswered',
     code: 'replica_gone',
     description: `Replica ${replica} disappeared during a rotation.`,
   };
-  const ended = { attemptId, ...(spoolId === undefined ? {} : { askSpool: spoolId }) };
-  return changeAfterFailure(connection, failure, now, random, ended);
+  return changeAfterFailure(connection, failure, now, random, {
+    attemptId,
+    ...(spoolId === undefined ? {} : { askSpool: spoolId }),
+    profile,
+    sentAt: startedAt,
+  });
 }

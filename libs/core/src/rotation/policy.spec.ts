@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { sampleClient, sampleConnection } from '../../../../test/harness/fakes/index.js';
 import { dueAfterRotation, probeAt, retryAt } from './policy.js';
+import { STRICTEST } from './rotation-profile.js';
 
 const NOW = 1_900_000_000_000;
 const share = fc.double({ min: 0.1, max: 0.9, noNaN: true });
@@ -67,6 +68,8 @@ describe('P11: when a failure is tried again', () => {
 });
 
 describe('when an in-doubt connection is probed', () => {
+  const GONE = { sentAt: NOW, mayComeBack: false };
+
   it.each([
     ['at once where it has no access token', {}, 0],
     ['a minute before its token ends', { expiresAt: NOW + 3_600_000, tokenTtlMs: 3_600_000 }, 3_540_000],
@@ -79,7 +82,7 @@ describe('when an in-doubt connection is probed', () => {
     ['at once where the token is over', { expiresAt: NOW - 1, tokenTtlMs: 3_600_000 }, 0],
     ['a minute before, where the life is not known', { expiresAt: NOW + 600_000 }, 585_000],
   ])('%s', (_what, fields, expected) => {
-    expect(probeAt(sampleConnection(fields), NOW, false) - NOW).toBe(expected);
+    expect(probeAt(sampleConnection(fields), NOW, STRICTEST, GONE) - NOW).toBe(expected);
   });
 
   it.each([
@@ -92,6 +95,40 @@ describe('when an in-doubt connection is probed', () => {
       3_540_000,
     ],
   ])('gives its replica time to come back with the answer: %s', (_what, fields, expected) => {
-    expect(probeAt(sampleConnection(fields), NOW, true) - NOW).toBe(expected);
+    expect(probeAt(sampleConnection(fields), NOW, STRICTEST, { sentAt: NOW, mayComeBack: true }) - NOW).toBe(
+      expected,
+    );
+  });
+
+  const hour = sampleConnection({ expiresAt: NOW + 3_600_000, tokenTtlMs: 3_600_000 });
+  const LATE = 3_540_000;
+
+  it.each([
+    ['at once, where the token was just sent', 30_000, 0, 0],
+    ['at once, while more than 10 s of the window are left', 30_000, 19_999, 0],
+    ['late, where too little is left', 30_000, 20_000, LATE],
+    ['late, where it is over', 30_000, 31_000, LATE],
+    ['at once within the first half of a short one', 8_000, 3_999, 0],
+    ['late in its second half', 8_000, 4_000, LATE],
+    ['late, where there is none', 0, 0, LATE],
+  ])('within a grace window %s', (_what, graceWindowMs, ago, expected) => {
+    expect(probeAt(hour, NOW, { ...STRICTEST, graceWindowMs }, { ...GONE, sentAt: NOW - ago }) - NOW).toBe(
+      expected,
+    );
+  });
+
+  it('a grace window does not matter where no probe is permitted: its token is served to its end', () => {
+    const never = { ...STRICTEST, probe: 'never', graceWindowMs: 60_000 } as const;
+    expect(probeAt(hour, NOW, never, GONE) - NOW).toBe(LATE);
+  });
+
+  it('a probe within the grace window ends before the window does, and none comes later than without one', () => {
+    fc.assert(
+      fc.property(fc.nat(3_600_000), fc.nat(120_000), (graceWindowMs, ago) => {
+        const at = probeAt(hour, NOW, { ...STRICTEST, graceWindowMs }, { ...GONE, sentAt: NOW - ago });
+        expect([NOW, NOW + LATE]).toContain(at);
+        if (at === NOW) expect(at).toBeLessThan(NOW - ago + graceWindowMs);
+      }),
+    );
   });
 });

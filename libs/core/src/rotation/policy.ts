@@ -1,5 +1,6 @@
 import type { Connection } from '../connection/connection.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
+import type { RotationProfile } from './rotation-profile.js';
 
 /** The times that bound a rotation, in milliseconds. Configuration checks that they are in this order. */
 export interface RotationTimings {
@@ -21,6 +22,9 @@ const COME_BACK_MS = 30_000;
 
 /** How long before the access token's end an in-doubt connection is probed, at the most. */
 const PROBE_MARGIN_MS = 60_000;
+
+/** How much of a grace window has to be left for a probe within it, at the most. */
+const GRACE_MARGIN_MS = 10_000;
 
 /**
  * When the next rotation is due: at the OAuth client's share of the token's life, up to a tenth of that
@@ -54,11 +58,20 @@ export function retryAt(
 }
 
 /**
- * When an in-doubt connection is probed: as late as is safe, shortly before its access token ends; where it has
+ * When an in-doubt connection is probed. Within the grace window at once: there even a spent token is answered.
+ * Otherwise as late as is safe, shortly before its access token ends, so that it is served until then; where it has
  * none, at once, or once its replica has had some time to come back with the answer.
- * @param mayComeBack whether a spool may still have the answer
+ * @param sending.sentAt when the refresh token was sent at the earliest
+ * @param sending.mayComeBack whether a spool may still have the answer
  */
-export function probeAt(connection: Connection, now: number, mayComeBack: boolean): number {
+export function probeAt(
+  connection: Connection,
+  now: number,
+  { probe, graceWindowMs }: RotationProfile,
+  { sentAt, mayComeBack }: { readonly sentAt: number; readonly mayComeBack: boolean },
+): number {
+  const graceMargin = Math.min(GRACE_MARGIN_MS, graceWindowMs / 2);
+  if (probe !== 'never' && now < sentAt + graceWindowMs - graceMargin) return now;
   const { expiresAt = now, tokenTtlMs = PROBE_MARGIN_MS } = connection;
   const share = tokenTtlMs / 4;
   const earliest = now + (mayComeBack ? Math.min(COME_BACK_MS, share) : 0);

@@ -2,6 +2,7 @@ import type { Attempt, Connection, LastError, StoredAccessToken } from '../conne
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
 import type { Sealed } from '../sealer.js';
 import type { Secret } from '../secret.js';
+import type { RotationProfile } from './rotation-profile.js';
 
 /** A connection whose rotation this replica has committed to try (step 1 of the protocol). */
 export interface Claim {
@@ -169,8 +170,6 @@ export type Interpretation =
 
 /** An exchange that is ready to go: its endpoint is known. */
 export interface TokenExchange {
-  /** `never`: a refresh token whose connection is in doubt must not be tried again, by the server's profile. */
-  readonly probe?: 'late' | 'never';
   /**
    * Sends one POST, without any retry, on a connection of its own.
    * @param limits.mayWrite is asked right before the first byte; `false` means that not a byte may be written
@@ -194,6 +193,8 @@ export interface TokenEndpoint {
   ): Promise<TokenExchange | { readonly notReady: LastError['code']; readonly description: string }>;
   /** Judges an answer, fresh or journaled; pure. */
   interpret(client: OAuthClient, answer: RawAnswer): Interpretation;
+  /** What has to be known of the server before it has answered; pure. */
+  profileOf(client: OAuthClient): RotationProfile;
 }
 
 /** The registered OAuth clients, from memory where possible. */

@@ -1,4 +1,5 @@
 import { FakeWorld, type FakeReplica } from '../../../../test/harness/fakes/index.js';
+import { STRICTEST } from './rotation-profile.js';
 
 let world: FakeWorld;
 let replica: FakeReplica;
@@ -53,17 +54,55 @@ describe('the one probe of an in-doubt connection', () => {
 
   it('is not made where the profile forbids it: the connection is to be authorized again', async () => {
     await doubt('request lost');
-    replica.endpoint.probe = 'never';
+    replica.endpoint.profile = { ...STRICTEST, probe: 'never' };
     expect(await replica.rotate()).toMatchObject({ kind: 'denied' });
     expect(world.connection()).toMatchObject({
       state: 'REAUTHORIZATION_REQUIRED',
-      lastError: { code: 'probe_forbidden' },
+      lastError: {
+        code: 'probe_forbidden',
+        description: expect.stringMatching(/forbids to try it again.*the doubt began with timeout: scripted/),
+      },
     });
     expect(world.server.ledger).toEqual([]);
   });
 
+  it('is not made where the profile forbids it, although the server cannot even be looked up', async () => {
+    await doubt('request lost');
+    replica.endpoint.profile = { ...STRICTEST, probe: 'never' };
+    replica.endpoint.notReady = { notReady: 'discovery_failed', description: 'down' };
+    expect(await replica.rotate()).toMatchObject({ kind: 'denied' });
+  });
+
+  it('comes at once within the grace window: a spent token still brings the next one', async () => {
+    await world.addAccessToken('uid-1', 3_600_000);
+    replica.endpoint.profile = { ...STRICTEST, graceWindowMs: 30_000 };
+    await doubt('request lost');
+    expect(world.connection().dueAt).toBe(world.clock.now());
+    await replica.due().tick();
+    await replica.rotator.idle();
+    expect(world.connection()).toMatchObject({ state: 'ACTIVE', generation: 2 });
+  });
+
+  it('comes late where the answer took most of the grace window, counted from the sending', async () => {
+    await world.addAccessToken('uid-1', 3_600_000);
+    replica.endpoint.profile = { ...STRICTEST, graceWindowMs: 30_000 };
+    replica.endpoint.pace = async (point) => {
+      if (point === 'from the server') world.clock.advance(25_000);
+    };
+    await doubt('request lost');
+    expect(world.connection().dueAt).toBeGreaterThan(world.clock.now() + 3_000_000);
+  });
+
+  it('has no place where refresh tokens are not single-use: what is not answered is tried again', async () => {
+    replica.endpoint.profile = { ...STRICTEST, reuse: 'accepted' };
+    replica.endpoint.plan('request lost', 'request lost');
+    for (let i = 0; i < 2; i += 1) expect(await replica.rotate()).toMatchObject({ kind: 'released' });
+    expect(world.connection()).toMatchObject({ state: 'ACTIVE', failureCount: 2 });
+    expect(await replica.rotate()).toMatchObject({ kind: 'rotated', generation: 2 });
+  });
+
   it('the profile says nothing about rotations without a doubt', async () => {
-    replica.endpoint.probe = 'never';
+    replica.endpoint.profile = { ...STRICTEST, probe: 'never' };
     expect(await replica.rotate()).toMatchObject({ kind: 'rotated', generation: 2 });
   });
 });

@@ -113,6 +113,7 @@ export class SpoolReplay {
     if (answer) return this.replay(connection, sent, answer);
     if (unsent || knows(connection, sent.attemptId) || !lacks(connection)) return false;
     await this.fail(connection, sent.attemptId, ANSWER_LOST, {
+      requestedAt: sent.requestedAt,
       atRevision: connection.revision,
       ...(askSpool === undefined || settled ? {} : { askSpool }),
     });
@@ -169,22 +170,23 @@ export class SpoolReplay {
     const attempt = known.get(attemptId);
     if (attempt?.answer) return;
     const mayHaveBeenSent = attempt ? !attempt.unsent : this.parts.spool.damaged > 0;
-    await this.fail(connection, attemptId, mayHaveBeenSent ? ANSWER_LOST : NEVER_SENT);
+    // Where the journal does not say when, no grace window counts.
+    const requestedAt = attempt?.sent.requestedAt ?? 0;
+    await this.fail(connection, attemptId, mayHaveBeenSent ? ANSWER_LOST : NEVER_SENT, { requestedAt });
   }
 
   private async fail(
     connection: Connection,
     attemptId: string,
     failure: Failure,
-    redo: { readonly atRevision?: number; readonly askSpool?: string } = {},
+    about: { readonly requestedAt: number; readonly atRevision?: number; readonly askSpool?: string },
   ): Promise<void> {
     const ended = {
       connection,
       attemptId,
       generation: connection.generation,
       variant: DEFAULT_VARIANT,
-      requestedAt: this.parts.clock.now(),
-      ...redo,
+      ...about,
     };
     const outcome = await this.parts.finisher.fail(ended, failure, this.parts.store);
     this.tell(connection, outcome.kind);

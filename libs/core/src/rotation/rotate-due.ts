@@ -6,6 +6,7 @@ import { connectionName } from '../resource-names.js';
 import { changeAfterDisappearance } from './judge.js';
 import type { Claim, ClaimRequest, RotationStore } from './ports.js';
 import type { SpendingPermit } from './rotate-on-demand.js';
+import type { RotationProfiles } from './rotation-profile.js';
 import type { Rotator } from './rotator.js';
 
 /** How many rotations a replica has under way at the most. */
@@ -37,6 +38,7 @@ export class DueRotations {
     private readonly limits: RotationLimits,
     private readonly random: () => number,
     private readonly spending: Pick<SpendingPermit, 'objection'>,
+    private readonly profiles: RotationProfiles,
   ) {}
 
   /** One tick. Returns when all that was due has been claimed; never throws. A tick during a tick is none. */
@@ -104,7 +106,12 @@ export class DueRotations {
 
   private async takeOver(): Promise<void> {
     const taken = await this.store.takeOver(TAKE_OVER_BATCH, (connection) =>
-      changeAfterDisappearance(connection, this.clock.now(), this.random),
+      changeAfterDisappearance(
+        connection,
+        this.clock.now(),
+        this.random,
+        this.profiles.of(connection.clientId),
+      ),
     );
     for (const connection of taken) {
       this.events.emit({

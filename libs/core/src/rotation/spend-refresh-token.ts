@@ -155,14 +155,14 @@ export class Spender {
       if (client === undefined) {
         return notSent('client_unknown', 'The OAuth client is not registered any more.');
       }
+      if (connection.state === 'IN_DOUBT' && endpoint.profileOf(client).probe === 'never') {
+        return { failure: PROBE_FORBIDDEN };
+      }
       const secret =
         client.clientSecret &&
         (await sealer.open(client.clientSecret, sealingContext.clientSecret(client.uid)));
       const exchange = await endpoint.prepare(client, secret);
       if ('notReady' in exchange) return notSent(exchange.notReady, exchange.description);
-      if (exchange.probe === 'never' && connection.state === 'IN_DOUBT') {
-        return { failure: PROBE_FORBIDDEN };
-      }
       return { client, exchange };
     } catch (error) {
       const code = isStoreUnavailable(error) ? 'database_unavailable' : 'client_unusable';

@@ -1,6 +1,7 @@
 import type { OAuthClient, Sealed } from '#libs/core';
 import { Client_AuthMethod, type Client } from '#proto/tokenbroker/v1/client_service';
 import { clientUpdate } from './client-update.js';
+import { profileSettingsToWire } from './profile.js';
 
 const PRESENT: OAuthClient = {
   uid: 'u',
@@ -18,6 +19,7 @@ const PRESENT: OAuthClient = {
   createdAt: 0,
   updatedAt: 0,
 };
+const NO_SETTINGS = profileSettingsToWire({});
 const GIVEN: Client = {
   name: 'clients/indicium',
   issuer: 'https://new.test',
@@ -32,6 +34,8 @@ const GIVEN: Client = {
   defaultTokenTtl: { seconds: 120n, nanos: 0 },
   createTime: undefined,
   updateTime: undefined,
+  profileSettings: undefined,
+  effectiveProfile: undefined,
 };
 
 describe('an update by field mask (AIP-134)', () => {
@@ -71,14 +75,33 @@ describe('an update by field mask (AIP-134)', () => {
     });
   });
 
-  test.each([[['client_secret', 'name', 'redirect_uri']], [['*']], [['__proto__']], [['constructor']]])(
-    'unknown paths are refused by name: %j',
-    (mask) => {
-      expect(() => clientUpdate(GIVEN, mask)).toThrow(
-        `cannot change ${mask.filter((p) => p !== 'client_secret').join(', ')}.`,
-      );
-    },
-  );
+  test.each([
+    [['client_secret', 'name', 'redirect_uri']],
+    [['*']],
+    [['__proto__']],
+    [['constructor']],
+    [['profile_settings.x']],
+  ])('unknown paths are refused by name: %j', (mask) => {
+    expect(() => clientUpdate(GIVEN, mask)).toThrow(
+      `cannot change ${mask.filter((p) => p !== 'client_secret').join(', ')}.`,
+    );
+  });
+
+  test('of its own profile settings, all at once or one by one', () => {
+    const present = { ...PRESENT, profileSettings: { probe: 'never', graceWindowMs: 5_000 } } as const;
+    const profileSettings = { ...NO_SETTINGS, graceWindow: { seconds: 30n, nanos: 0 }, rotates: false };
+    const given = { ...GIVEN, profileSettings };
+    const change = (...mask: string[]): object | undefined =>
+      clientUpdate(given, mask)(present).profileSettings;
+    expect(change('profile_settings')).toEqual({ graceWindowMs: 30_000, rotates: false });
+    expect(change('profile_settings.grace_window')).toEqual({ probe: 'never', graceWindowMs: 30_000 });
+    expect(change('profile_settings.probe')).toEqual({ graceWindowMs: 5_000 });
+    expect(change('profile_settings.probe', 'profile_settings.grace_window')).toEqual({
+      graceWindowMs: 30_000,
+    });
+    expect(change('scopes')).toEqual(present.profileSettings);
+    expect(clientUpdate(GIVEN, ['profile_settings'])(present)).not.toHaveProperty('profileSettings');
+  });
 
   test('an empty mask is refused', () => {
     expect(() => clientUpdate(GIVEN, [])).toThrow(/update_mask is empty/);

@@ -1,6 +1,7 @@
-import { BrokerError, type ClientFields, type OAuthClient } from '#libs/core';
+import { BrokerError, type ClientFields, type OAuthClient, type ProfileSettings } from '#libs/core';
 import type { Client as WireClient } from '#proto/tokenbroker/v1/client_service';
 import { clientFieldsFromWire } from './client.js';
+import { SETTING_OF_PATH } from './profile.js';
 
 type Mutable = { -readonly [K in keyof ClientFields]: ClientFields[K] };
 
@@ -29,7 +30,31 @@ const APPLY: Readonly<Record<string, (to: Mutable, from: ClientFields) => void>>
   profile: (to, from) => void (to.profile = from.profile),
   rotate_at: (to, from) => void (to.rotateAt = from.rotateAt),
   default_token_ttl: (to, from) => void (to.defaultTokenTtlMs = from.defaultTokenTtlMs),
+  profile_settings: (to, from) => {
+    delete to.profileSettings; // unset: all of them are the profile's
+    if (from.profileSettings) to.profileSettings = from.profileSettings;
+  },
+  ...Object.fromEntries(
+    Object.entries(SETTING_OF_PATH).map(([path, setting]) => [
+      `profile_settings.${path}`,
+      (to: Mutable, from: ClientFields) => void (to.profileSettings = oneSetting(to, from, setting)),
+    ]),
+  ),
 };
+
+const CHANGEABLE = Object.keys(APPLY)
+  .filter((path) => !path.includes('.'))
+  .join(', ');
+
+/** One setting is taken over, or goes back to the profile's; the others stay. */
+function oneSetting(
+  { profileSettings: present = {} }: ClientFields,
+  { profileSettings: given = {} }: ClientFields,
+  setting: keyof ProfileSettings,
+): Partial<ProfileSettings> {
+  const { [setting]: _before, ...others } = present;
+  return given[setting] === undefined ? others : { ...others, [setting]: given[setting] };
+}
 
 /**
  * Makes the change that an update asks for (AIP-134): the fields in the mask are taken over, the others
@@ -45,7 +70,7 @@ export function clientUpdate(
     const wrong = unknown.length > 0 ? `cannot change ${clip(unknown.join(', '))}` : 'is empty';
     throw BrokerError.of(
       'INVALID_REQUEST',
-      `update_mask ${wrong}. The fields that can be changed: ${Object.keys(APPLY).join(', ')}.`,
+      `update_mask ${wrong}. The fields that can be changed: ${CHANGEABLE}.`,
     );
   }
   const from = clientFieldsFromWire(given);
@@ -59,6 +84,7 @@ export function clientUpdate(
       profile: present.profile,
       rotateAt: present.rotateAt,
       defaultTokenTtlMs: present.defaultTokenTtlMs,
+      ...(present.profileSettings ? { profileSettings: present.profileSettings } : {}),
     };
     for (const path of updateMask) APPLY[path]?.(fields, from);
     return fields;

@@ -6,12 +6,14 @@ import {
   type ClientFields,
   type Endpoints,
   type OAuthClient,
+  type Profile,
 } from '#libs/core';
 import {
   Client_AuthMethod as WireAuthMethod,
   type Client as WireClient,
   type Client_Endpoints as WireEndpoints,
 } from '#proto/tokenbroker/v1/client_service';
+import { profileSettingsFromWire, profileSettingsToWire, profileToWire } from './profile.js';
 import { checkedMillis, durationFromMillis, timestampFromMillis } from './time.js';
 
 const DEFAULT_PROFILE = 'strict';
@@ -26,7 +28,11 @@ const WIRE_AUTH_METHOD: Readonly<Record<ClientAuthMethod, WireAuthMethod>> = {
 };
 
 /** An OAuth client as callers see it: never with its secret. */
-export function clientToWire(client: OAuthClient, redirectUri: string): WireClient {
+export function clientToWire(
+  client: OAuthClient,
+  redirectUri: string,
+  effectiveProfile: Profile,
+): WireClient {
   const { endpoints } = client;
   return {
     name: clientName(client.id),
@@ -47,6 +53,8 @@ export function clientToWire(client: OAuthClient, redirectUri: string): WireClie
     defaultTokenTtl: durationFromMillis(client.defaultTokenTtlMs),
     createTime: timestampFromMillis(client.createdAt),
     updateTime: timestampFromMillis(client.updatedAt),
+    profileSettings: client.profileSettings && profileSettingsToWire(client.profileSettings),
+    effectiveProfile: profileToWire(effectiveProfile),
   };
 }
 
@@ -66,6 +74,7 @@ export function clientFieldsFromWire(client: WireClient): ClientFields {
     defaultTokenTtlMs: client.defaultTokenTtl
       ? checkedMillis(client.defaultTokenTtl, 'default_token_ttl', LONGEST_TOKEN_TTL_MS)
       : DEFAULT_TOKEN_TTL_MS,
+    ...(client.profileSettings ? { profileSettings: profileSettingsFromWire(client.profileSettings) } : {}),
   };
 }
 

@@ -1,13 +1,14 @@
-import { BrokerError, parseClientName } from '#libs/core';
+import { BrokerError, parseClientName, type OAuthClient } from '#libs/core';
 import type { Client, ClientServiceServer } from '#proto/tokenbroker/v1/client_service';
 import { clientFieldsFromWire, clientToWire } from '../messages/client.js';
 import { clientUpdate } from '../messages/client-update.js';
+import { profileToWire } from '../messages/profile.js';
 import type { GrpcServerParts } from '../parts.js';
 import { unary, type CallContext } from './unary.js';
 
 type Methods = Pick<
   ClientServiceServer,
-  'createClient' | 'getClient' | 'listClients' | 'updateClient' | 'deleteClient'
+  'createClient' | 'getClient' | 'listClients' | 'updateClient' | 'deleteClient' | 'listProfiles'
 >;
 
 /** `tokenbroker.v1.ClientService`. Roles are checked by the use cases. */
@@ -15,31 +16,37 @@ export function clientService(
   context: CallContext,
   { clients, redirectUri }: Pick<GrpcServerParts, 'clients' | 'redirectUri'>,
 ): Methods {
+  const shown = (client: OAuthClient): Client =>
+    clientToWire(client, redirectUri, clients.effectiveProfile(client));
   return {
     createClient: unary(context, async (request, caller) => {
       const fields = clientFieldsFromWire(given(request.client));
-      return { client: clientToWire(await clients.create(caller, request.clientId, fields), redirectUri) };
+      return { client: shown(await clients.create(caller, request.clientId, fields)) };
     }),
 
     getClient: unary(context, async (request, caller) => ({
-      client: clientToWire(await clients.get(caller, parseClientName(request.name)), redirectUri),
+      client: shown(await clients.get(caller, parseClientName(request.name))),
     })),
 
     listClients: unary(context, async (_request, caller) => ({
-      clients: (await clients.list(caller)).map((client) => clientToWire(client, redirectUri)),
+      clients: (await clients.list(caller)).map(shown),
     })),
 
     updateClient: unary(context, async (request, caller) => {
       const client = given(request.client);
       const id = parseClientName(client.name);
       const change = clientUpdate(client, request.updateMask ?? []);
-      return { client: clientToWire(await clients.update(caller, id, change), redirectUri) };
+      return { client: shown(await clients.update(caller, id, change)) };
     }),
 
     deleteClient: unary(context, async (request, caller) => {
       await clients.delete(caller, parseClientName(request.name));
       return {};
     }),
+
+    listProfiles: unary(context, async (_request, caller) => ({
+      profiles: (await clients.listProfiles(caller)).map(profileToWire),
+    })),
   };
 }
 

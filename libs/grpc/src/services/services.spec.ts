@@ -12,6 +12,7 @@ import {
 } from '#libs/core';
 import { AccessServiceClient, Workload_Role } from '#proto/tokenbroker/v1/access_service';
 import { ClientServiceClient } from '#proto/tokenbroker/v1/client_service';
+import { ProfileSettings_Reuse } from '#proto/tokenbroker/v1/profile';
 import {
   Connection_State,
   Connection_SubjectKind,
@@ -33,6 +34,7 @@ import {
   workload,
 } from '../../../../test/harness/grpc-fixture.js';
 import { TestCa } from '../../../../test/harness/test-pki.js';
+import { sampleClient, sampleProfile } from '../../../../test/harness/fakes/index.js';
 import type { GrpcServer } from '../index.js';
 
 const CONNECTION: Connection = {
@@ -108,6 +110,18 @@ describe('the services', () => {
             return CONNECTION;
           },
           list: async (_caller, query) => ({ connections: [], nextPageToken: JSON.stringify(query) }),
+        },
+        clients: {
+          ...parts.clients,
+          get: async () => sampleClient({ id: 'c', profileSettings: { graceWindowMs: 5_000 } }),
+          effectiveProfile: ({ profile, profileSettings }) => ({
+            ...sampleProfile(profile),
+            ...profileSettings,
+          }),
+          listProfiles: async (caller) => {
+            if (!hasRole(caller, 'READER')) throw BrokerError.of('ACCESS_DENIED', 'Not a reader.');
+            return [sampleProfile('strict')];
+          },
         },
       },
       { maxRequestBytes: 2_048 },
@@ -298,6 +312,33 @@ describe('the services', () => {
     });
   });
 
+  test('an OAuth client, with its own settings and what they make together with its profile', async () => {
+    const client = await as(ClientServiceClient, 'reader');
+    const fiveSeconds = { graceWindow: { seconds: 5n, nanos: 0 } };
+    expect(await call(client, client.getClient, { name: 'clients/c' })).toMatchObject({
+      response: {
+        client: {
+          profileSettings: { ...fiveSeconds, finalErrors: undefined, rotates: undefined },
+          effectiveProfile: {
+            name: 'strict',
+            settings: { ...fiveSeconds, finalErrors: { codes: ['invalid_grant'] }, rotates: true },
+          },
+        },
+      },
+    });
+  });
+
+  test('the profiles, for readers', async () => {
+    const reader = await as(ClientServiceClient, 'reader');
+    expect(await call(reader, reader.listProfiles, {})).toMatchObject({
+      response: { profiles: [{ name: 'strict', settings: { reuse: ProfileSettings_Reuse.REVOKES } }] },
+    });
+    const job = await as(ClientServiceClient, 'job');
+    expect(await call(job, job.listProfiles, {})).toMatchObject({
+      failure: { code: status.PERMISSION_DENIED },
+    });
+  });
+
   test('an update with paths that cannot be changed', async () => {
     const client = await as(ClientServiceClient, 'admin');
     const given = {
@@ -314,6 +355,8 @@ describe('the services', () => {
       defaultTokenTtl: undefined,
       createTime: undefined,
       updateTime: undefined,
+      profileSettings: undefined,
+      effectiveProfile: undefined,
     };
     const outcome = await call(client, client.updateClient, {
       client: given,

@@ -65,6 +65,7 @@ export function toOAuthClient(row: OAuthClientRow): OAuthClient {
     updatedAt: row.updated_at.getTime(),
     ...(row.endpoints === null ? {} : { endpoints: row.endpoints }),
     ...(row.sealed_client_secret === null ? {} : { clientSecret: row.sealed_client_secret as Sealed }),
+    ...(row.profile_settings === null ? {} : { profileSettings: row.profile_settings }),
   };
 }
 
@@ -86,5 +87,6 @@ function toColumns(client: ClientRow): Omit<
     profile: client.profile,
     rotate_at: client.rotateAt,
     default_token_ttl_ms: String(client.defaultTokenTtlMs),
+    profile_settings: client.profileSettings ?? null,
   };
 }
