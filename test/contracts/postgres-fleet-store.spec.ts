@@ -128,6 +128,13 @@ describe('P1: what a claim checks in the database itself, whatever its replica b
     expect(await claims()).toBe(1);
   });
 
+  it('a replica that ended long ago is not shown, except to itself', async () => {
+    await fleet.drained(me);
+    await change(`UPDATE token_broker.replica SET ended_at = now() - interval '8 days'`);
+    expect((await fleet.view()).replicas).toEqual([]);
+    expect((await fleet.view(me.spoolId)).replicas).toMatchObject([me]);
+  });
+
   it('an outdated database puts every refresh token in doubt, also of what is paused; others stay', async () => {
     const paused = await addConnection();
     await new PostgresConnectionStore(db.database.main).transition(paused, 'paused');

@@ -16,7 +16,7 @@ import { action } from './command.js';
 
 const NAME = 'replicas/{replica}, or what it is called in the list';
 const REPLICA_ENUMS = { state: State };
-const INSTALLATION_ENUMS = { freezeReason: FreezeReason };
+const INSTALLATION_ENUMS = { freeze_reason: FreezeReason };
 const LINEAGES = { current: Lineage.CURRENT, outdated: Lineage.OUTDATED } as const;
 
 /** `brokerctl replicas` */

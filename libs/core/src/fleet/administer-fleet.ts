@@ -102,7 +102,7 @@ export class FleetAdministration {
   }
 
   private async existing(spoolId: string): Promise<{ replica: Replica; now: number }> {
-    const { replicas, now } = await this.parts.store.view();
+    const { replicas, now } = await this.parts.store.view(spoolId);
     const replica = replicas.find((one) => one.spoolId === spoolId);
     if (!replica) throw notFound(spoolId);
     return { replica, now };

@@ -91,7 +91,7 @@ export class Membership implements SpendingPermit {
    */
   async join(): Promise<void> {
     const { store, me, spool, replay } = this.parts;
-    const before = await store.view();
+    const before = await store.view(me.spoolId);
     const known = before.replicas.find(({ spoolId }) => spoolId === me.spoolId);
     await this.guard(before, known);
     await store.register(me);
@@ -129,7 +129,7 @@ export class Membership implements SpendingPermit {
 
   private async look(): Promise<void> {
     const { store, me, spool, replay, events } = this.parts;
-    let view = await store.view();
+    let view = await store.view(me.spoolId);
     const before = this.mineIn(view);
     const judgement = await this.guard(view, before);
     if (view.timeline < 0) return;
@@ -141,7 +141,7 @@ export class Membership implements SpendingPermit {
       events.emit({ type: 'fleet.redone', timeline: view.timeline });
     }
     if (before?.admittedAt === undefined) await this.seekAdmission(view);
-    view = await store.view();
+    view = await store.view(me.spoolId);
     const mine = this.mineIn(view);
     if (mine && view.freeze === undefined) this.know(view, mine);
     this.latest = view;

@@ -56,7 +56,8 @@ export type Lineage =
 
 /** The fleet in the database. Every method throws `StoreUnavailableError` where that is away. */
 export interface FleetStore {
-  view(): Promise<DatabaseView>;
+  /** With the replica of this spool, however long ago it ended; others that ended long ago are left out. */
+  view(spoolId?: string): Promise<DatabaseView>;
   /** This replica begins; the spool's row stays the same from life to life. */
   register(me: ReplicaIdentity): Promise<void>;
   /** This replica lives. */

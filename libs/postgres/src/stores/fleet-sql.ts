@@ -22,7 +22,11 @@ export const VIEW = `
   SELECT i.*, d.system_identifier AS actual_system_identifier, d.timeline, d.attempt_number, d.now
   FROM token_broker.installation i, (${DATABASE_FACTS}) d`;
 
-export const REPLICAS = `SELECT * FROM token_broker.replica ORDER BY name, spool_id`;
+/** Those that ended are kept for good, since their spools may come back, but not shown for ever. */
+export const REPLICAS = `
+  SELECT * FROM token_broker.replica
+  WHERE coalesce(ended_at, lost_at, now()) > now() - interval '7 days' OR spool_id = $1::uuid
+  ORDER BY name, spool_id`;
 
 /**
  * A replica begins. One that the database does not know is admitted at once where nothing has been spent yet;

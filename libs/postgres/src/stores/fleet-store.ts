@@ -27,10 +27,10 @@ type ViewRow = InstallationRow & {
 export class PostgresFleetStore implements FleetStore {
   constructor(private readonly source: DataSource) {}
 
-  async view(): Promise<DatabaseView> {
+  async view(spoolId?: string): Promise<DatabaseView> {
     return translated(async () => {
       const [row] = await this.source.query<[ViewRow]>(sql.VIEW);
-      const replicas = await this.source.query<ReplicaRow[]>(sql.REPLICAS);
+      const replicas = await this.source.query<ReplicaRow[]>(sql.REPLICAS, [spoolId ?? null]);
       return toView(row, replicas);
     });
   }
