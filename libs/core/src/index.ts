@@ -18,6 +18,7 @@ export * from './handout/ports.js';
 export * from './oauth-client/administer-clients.js';
 export * from './oauth-client/oauth-client.js';
 export * from './resource-names.js';
+export * from './rotation/failpoints.js';
 export * from './rotation/finish-rotation.js';
 export * from './rotation/judge.js';
 export * from './rotation/pending-saves.js';

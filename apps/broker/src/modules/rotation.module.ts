@@ -12,6 +12,7 @@ import {
   SpoolReplay,
   type ClaimRequest,
   type EventSink,
+  type Failpoints,
   type Sealer,
   type Spool,
 } from '#libs/core';
@@ -19,7 +20,7 @@ import { createOAuth, type OAuth } from '#libs/oauth';
 import { ChangeFeed, FleetClock, PostgresRotationStore } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
 import { Schedule } from '../schedule.js';
-import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER, SPOOL } from './foundation.js';
+import { CONFIG, EVENTS, FAILPOINTS, OAUTH, RANDOM, SEALER, SPOOL } from './foundation.js';
 
 function claimRequest(config: BrokerConfig, spool: Spool): ClaimRequest {
   return { replica: `${config.replica}/${spool.id}`, attemptDeadlineMs: config.attemptDeadlineMs };
@@ -49,8 +50,9 @@ const rotation: Provider[] = [
       spool: Spool,
       clock: FleetClock,
       random: () => number,
-    ) => new RotationFinisher({ sealer, pending, spool, clock, random }),
-    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM],
+      failpoints: Failpoints,
+    ) => new RotationFinisher({ sealer, pending, spool, clock, random, failpoints }),
+    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM, FAILPOINTS],
   },
   {
     provide: Spender,
@@ -63,6 +65,7 @@ const rotation: Provider[] = [
       spool: Spool,
       finisher: RotationFinisher,
       clock: FleetClock,
+      failpoints: Failpoints,
     ) =>
       new Spender({
         store,
@@ -73,8 +76,19 @@ const rotation: Provider[] = [
         finisher,
         clock,
         timings: config,
+        failpoints,
       }),
-    inject: [CONFIG, PostgresRotationStore, Directory, OAUTH, SEALER, SPOOL, RotationFinisher, FleetClock],
+    inject: [
+      CONFIG,
+      PostgresRotationStore,
+      Directory,
+      OAUTH,
+      SEALER,
+      SPOOL,
+      RotationFinisher,
+      FleetClock,
+      FAILPOINTS,
+    ],
   },
   {
     provide: SpoolReplay,
@@ -87,6 +101,7 @@ const rotation: Provider[] = [
       sealer: Sealer,
       events: EventSink,
       clock: FleetClock,
+      failpoints: Failpoints,
     ) =>
       new SpoolReplay({
         spool,
@@ -97,8 +112,19 @@ const rotation: Provider[] = [
         sealer,
         events,
         clock,
+        failpoints,
       }),
-    inject: [SPOOL, PostgresRotationStore, Directory, OAUTH, RotationFinisher, SEALER, EVENTS, FleetClock],
+    inject: [
+      SPOOL,
+      PostgresRotationStore,
+      Directory,
+      OAUTH,
+      RotationFinisher,
+      SEALER,
+      EVENTS,
+      FleetClock,
+      FAILPOINTS,
+    ],
   },
   {
     provide: Rotator,
@@ -116,6 +142,7 @@ const rotation: Provider[] = [
       clock: FleetClock,
       random: () => number,
       spool: Spool,
+      failpoints: Failpoints,
     ) =>
       new DueRotations(
         store,
@@ -125,8 +152,9 @@ const rotation: Provider[] = [
         claimRequest(config, spool),
         { maxConcurrent: config.rotationConcurrency },
         random,
+        failpoints,
       ),
-    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL],
+    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL, FAILPOINTS],
   },
   {
     provide: DemandRotations,

@@ -5,6 +5,7 @@ import { messageOf } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { connectionName } from '../resource-names.js';
 import { sealingContext, type Sealer } from '../sealer.js';
+import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
 import type { RotationFinisher } from './finish-rotation.js';
 import type { Failure } from './judge.js';
 import type { ClientSource, RotationStore, TokenEndpoint } from './ports.js';
@@ -20,6 +21,8 @@ export interface ReplayParts {
   readonly sealer: Sealer;
   readonly events: EventSink;
   readonly clock: Clock;
+  /** Absent: {@link NO_FAILPOINTS}. */
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** Nothing was sent, since nothing was journaled. */
@@ -42,7 +45,11 @@ const ANSWER_LOST: Failure = {
  * sent is given back at once. Nobody has to wait for a deadline.
  */
 export class SpoolReplay {
-  constructor(private readonly parts: ReplayParts) {}
+  private readonly failpoints: Failpoints;
+
+  constructor(private readonly parts: ReplayParts) {
+    this.failpoints = parts.failpoints ?? NO_FAILPOINTS;
+  }
 
   /** @throws {StoreUnavailableError} */
   async run(): Promise<void> {
@@ -77,7 +84,9 @@ export class SpoolReplay {
       const { status, headers } = answer;
       const meaning = endpoint.interpret(client, { status, headers, body });
       const ended = { connection, attemptId, generation, variant, requestedAt };
+      await this.failpoints.reached('replaying', ended);
       const outcome = await finisher.finish(ended, client, meaning, store);
+      await this.failpoints.reached('replayed', ended);
       this.tell(connection, outcome.kind);
     } catch (error) {
       this.parts.events.emit({
@@ -99,7 +108,9 @@ export class SpoolReplay {
       variant: DEFAULT_VARIANT,
       requestedAt: this.parts.clock.now(),
     };
+    await this.failpoints.reached('replaying', ended);
     const outcome = await this.parts.finisher.fail(ended, failure, this.parts.store);
+    await this.failpoints.reached('replayed', ended);
     this.tell(connection, outcome.kind);
   }
 
