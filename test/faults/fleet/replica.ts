@@ -83,11 +83,12 @@ export class ReplicaUnderTest {
 
   /**
    * Starts a life of it, and resolves when it serves.
+   * @param killsItself whether one of the failpoints is to end it on the way
    * @returns `false` where it ended before
    */
-  async start(armed: readonly Arming[] = []): Promise<boolean> {
+  async start(armed: readonly Arming[] = [], killsItself = false): Promise<boolean> {
     const { settings } = this;
-    this.meant = undefined;
+    this.meant = killsItself ? 'killed' : undefined;
     this.boot += 1;
     const { boot } = this;
     const child = new Child({
@@ -135,6 +136,12 @@ export class ReplicaUnderTest {
     return new Promise((resolve) => this.reached.set(id, resolve));
   }
 
+  /** Nobody waits for this failpoint any more. */
+  forget(id: string): void {
+    this.reached.delete(id);
+    this.send({ disarm: id });
+  }
+
   /** Is called with every line of its log. */
   watch(watcher: (line: Record<string, unknown>) => void): () => void {
     this.lineWatchers.add(watcher);
@@ -148,9 +155,14 @@ export class ReplicaUnderTest {
     await this.child?.exited;
   }
 
-  /** It kills itself at a failpoint: its end is meant. */
-  expectKill(): void {
-    this.meant = 'killed';
+  /** It may kill itself at a failpoint from now on: its end is meant; or it may not any more. */
+  expectKill(expected: boolean): void {
+    this.meant = expected ? 'killed' : undefined;
+  }
+
+  /** What ended its latest life: a signal, or a status. */
+  get endedBy(): string {
+    return this.child?.process.signalCode ?? `status ${this.child?.process.exitCode}`;
   }
 
   /** SIGTERM; SIGKILL where it takes longer than it may. Answers its exit status. */

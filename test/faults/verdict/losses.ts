@@ -1,0 +1,58 @@
+import type { Finding } from './finding.js';
+import type { History, KnownPresentation } from './history.js';
+
+/**
+ * Promise P4: a connection that says that all is well while its refresh token is worth nothing. Found when it
+ * is spent, when a row goes back to a generation that it has left, and by a last rotation in the end.
+ */
+export function silentLosses(history: History): Finding[] {
+  return [...refusedWhileActive(history), ...generationsThatWentBack(history), ...lostInTheEnd(history)];
+}
+
+function refusedWhileActive(history: History): Finding[] {
+  return [...history.presentations.values()].flat().flatMap((presentation) => {
+    const { attempt, outcome, at, connection } = presentation;
+    if (outcome?.result !== 'refused' || outcome.error !== 'invalid_grant') return [];
+    if (attempt?.inDoubt || isLateAnswerAfterProbe(history, presentation)) return [];
+    return [
+      {
+        at,
+        ...(connection === undefined ? {} : { connection }),
+        what: `was ACTIVE at generation ${attempt?.generation ?? '?'}, and the server refused its refresh token (attempt ${attempt?.id ?? '?'})`,
+      },
+    ];
+  });
+}
+
+/**
+ * Decision 0007: an answer that came late is saved although the probe has been sent meanwhile. Where the
+ * probe ended the chain at the server, that token is refused at its first use. The doubt was declared; the
+ * same authorization ends a moment later than it would have.
+ */
+export function isLateAnswerAfterProbe(
+  history: History,
+  { attempt, grantId, at }: KnownPresentation,
+): boolean {
+  const reusedAt = grantId === undefined ? undefined : history.reuses.get(grantId);
+  if (!attempt || reusedAt === undefined || reusedAt > at) return false;
+  return (history.presentationsOfChain.get(grantId ?? '') ?? []).some(
+    (one) => one.attempt?.inDoubt === true && one.attempt.epoch === attempt.epoch && one.at < at,
+  );
+}
+
+function generationsThatWentBack(history: History): Finding[] {
+  return history.changes.flatMap(({ before, after }) => {
+    if (!before || (after.generation >= before.generation && after.epoch >= before.epoch)) return [];
+    const { at, connection } = after;
+    const what = `went back from generation ${before.generation} to ${after.generation}`;
+    return [{ at, connection, what }];
+  });
+}
+
+function lostInTheEnd(history: History): Finding[] {
+  return history.records.ends.flatMap(({ connection, state, lastRotation, detail }) =>
+    state === 'ACTIVE' && lastRotation === 'refused'
+      ? [{ at: Infinity, connection, what: `ended ACTIVE, and its refresh token is refused: ${detail}` }]
+      : [],
+  );
+}
