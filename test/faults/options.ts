@@ -26,7 +26,7 @@ export function optionsFrom(args: readonly string[]): Options {
       seed: { type: 'string', default: '1' },
       faults: { type: 'string', default: '200' },
       replicas: { type: 'string', default: '3' },
-      connections: { type: 'string', default: '40' },
+      connections: { type: 'string', default: '60' },
       seconds: { type: 'string', default: '3600' },
       defect: { type: 'string' },
       dir: { type: 'string' },

@@ -31,7 +31,6 @@ export class Journal {
 
   exchange(exchange: SeenExchange): void {
     this.exchanges.push(exchange);
-    this.note('exchange', exchange);
     for (const listener of this.exchangeListeners) listener();
   }
 

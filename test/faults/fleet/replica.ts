@@ -54,7 +54,10 @@ export class ReplicaUnderTest {
   ) {
     const { name } = settings;
     this.database = new DatabaseProxy(settings.databasePort);
-    this.server = new ExchangeProxy(name, settings.serverPort, (exchange) => journal.exchange(exchange));
+    this.server = new ExchangeProxy(name, settings.serverPort, {
+      came: (exchange) => journal.exchange(exchange),
+      ended: (exchange) => journal.note('exchange', exchange),
+    });
   }
 
   get name(): string {

@@ -120,7 +120,7 @@ function firstLine(error: unknown): string {
 async function register(
   fleet: Fleet,
   admin: BrokerConnection,
-  { name, clientId, rotateAt }: (typeof CLIENTS)[number],
+  { name, clientId, rotateAt, tokenTtlSeconds }: (typeof CLIENTS)[number],
 ): Promise<void> {
   await call(admin.clients.createClient.bind(admin.clients), {
     clientId: name,
@@ -135,7 +135,8 @@ async function register(
       profile: 'indicium',
       rotateAt,
       redirectUri: '',
-      defaultTokenTtl: undefined,
+      // For answers that do not say.
+      defaultTokenTtl: { seconds: BigInt(tokenTtlSeconds), nanos: 0 },
       createTime: undefined,
       updateTime: undefined,
     },

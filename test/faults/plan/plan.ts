@@ -26,9 +26,9 @@ export interface PlannedFault {
 
 /** Waits of each lane: from, to. They set the rate of its faults; what takes long sets its own. */
 const WAITS: Readonly<Record<LaneName, readonly [number, number]>> = {
-  exchange: [0, 6],
-  statement: [4, 16],
-  server: [0, 6],
+  exchange: [4, 14],
+  statement: [10, 26],
+  server: [4, 16],
   process: [4, 20],
   pause: [2, 12],
   slumber: [100, 400],

@@ -100,9 +100,10 @@ export class DatabaseProxy extends FaultProxy {
         relay.cut();
         return undefined;
       },
-      ended: () => {
+      clientEnded: () => {
         holding = undefined;
       },
+      ended: () => undefined,
     };
   }
 

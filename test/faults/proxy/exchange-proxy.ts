@@ -48,11 +48,14 @@ interface Armed {
 export class ExchangeProxy extends FaultProxy {
   private readonly armed = new Set<Armed>();
 
-  /** @param seen is told of every exchange of a refresh token when it is received */
+  /** @param watch is told of every exchange of a refresh token: when it comes, and when the replica is done with it */
   constructor(
     private readonly replica: string,
     serverPort: () => number,
-    private readonly seen: (exchange: SeenExchange) => void,
+    private readonly watch: {
+      readonly came: (exchange: SeenExchange) => void;
+      readonly ended: (exchange: SeenExchange) => void;
+    },
   ) {
     super(serverPort);
   }
@@ -87,7 +90,7 @@ export class ExchangeProxy extends FaultProxy {
         if (token === undefined) return Buffer.concat(request);
         exchange = { replica: this.replica, fingerprint: fingerprint(token), receivedAt: machineMs() };
         fault = this.take(exchange);
-        this.seen(exchange);
+        this.watch.came(exchange);
         return forward(exchange, relay, Buffer.concat(request));
       },
       fromServer: (chunk, relay) => {
@@ -95,9 +98,12 @@ export class ExchangeProxy extends FaultProxy {
         exchange.answeredAt ??= machineMs();
         return fault ? answer(fault, chunk, relay) : chunk;
       },
-      ended: () => {
-        if (exchange) exchange.endedAt = machineMs();
+      clientEnded: () => {
+        if (!exchange) return;
+        exchange.endedAt = machineMs();
+        this.watch.ended(exchange);
       },
+      ended: () => undefined,
     };
   }
 

@@ -7,6 +7,8 @@ export type Look = (chunk: Buffer, relay: Relay) => Buffer | undefined;
 export interface RelayListener {
   readonly fromClient: Look;
   readonly fromServer: Look;
+  /** The client has closed its side, or its connection has been cut. */
+  clientEnded(): void;
   ended(relay: Relay): void;
 }
 
@@ -19,6 +21,7 @@ export class Relay {
   private silent = false;
   private muted = false;
   private over = false;
+  private clientIsThere = true;
 
   constructor(
     readonly client: Socket,
@@ -26,7 +29,12 @@ export class Relay {
     private readonly listener: RelayListener,
   ) {
     client.on('data', (chunk) => this.pass(chunk, this.listener.fromClient, () => this.upstream));
-    client.on('end', () => this.upstream?.end());
+    client.on('end', () => {
+      this.clientEnded();
+      this.upstream?.end();
+      // Nobody will close the other side: the server is not heard any more.
+      if (this.muted) this.cut();
+    });
     client.on('error', () => this.cut());
     client.on('close', () => this.finish());
     client.pause();
@@ -101,9 +109,16 @@ export class Relay {
     if (!this.client.writableEnded) this.client.destroy();
   }
 
+  private clientEnded(): void {
+    if (!this.clientIsThere) return;
+    this.clientIsThere = false;
+    this.listener.clientEnded();
+  }
+
   private finish(): void {
     if (this.over) return;
     this.over = true;
+    this.clientEnded();
     if (!this.silent) this.upstream?.destroy();
     this.listener.ended(this);
   }

@@ -31,7 +31,7 @@ function objectionTo(
   earlier: readonly KnownPresentation[],
   causes: Causes,
 ): string | undefined {
-  const spent = earlier.filter((one) => !wasTurnedAway(one));
+  const spent = earlier.filter((one) => !wasTurnedAway(one) && !keepsItsToken(one));
   if (spent.length === 0) return undefined;
   if (later.attempt === undefined) return 'presented again by an attempt that nobody committed';
   if (!later.attempt.inDoubt) return 'presented again, and the connection was not in doubt';
@@ -42,6 +42,14 @@ function objectionTo(
     return endedAt > later.at && !causes.coveredUp(exchange.replica, exchange.receivedAt, later.at);
   });
   return alive ? 'probed while the first exchange was still under way' : undefined;
+}
+
+/**
+ * RFC 6749 section 6: an answer without a refresh token says that the old one stays good. Where the server
+ * says so of a token that it has spent, nobody can know better.
+ */
+export function keepsItsToken({ outcome }: KnownPresentation): boolean {
+  return outcome?.result === 'granted' && outcome.fault === 'omit_refresh_token';
 }
 
 /** The server's word that it did not look at the token, which the presenter could know. */

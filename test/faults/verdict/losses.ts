@@ -1,3 +1,4 @@
+import { keepsItsToken } from './double-spends.js';
 import type { Finding } from './finding.js';
 import type { History, KnownPresentation } from './history.js';
 
@@ -13,7 +14,7 @@ function refusedWhileActive(history: History): Finding[] {
   return [...history.presentations.values()].flat().flatMap((presentation) => {
     const { attempt, outcome, at, connection } = presentation;
     if (outcome?.result !== 'refused' || outcome.error !== 'invalid_grant') return [];
-    if (attempt?.inDoubt || isLateAnswerAfterProbe(history, presentation)) return [];
+    if (attempt?.inDoubt || isExcusedRefusal(history, presentation)) return [];
     return [
       {
         at,
@@ -24,15 +25,18 @@ function refusedWhileActive(history: History): Finding[] {
   });
 }
 
+/** A refusal of an active connection's token that the server itself has brought about, or a probe. */
+export function isExcusedRefusal(history: History, presentation: KnownPresentation): boolean {
+  const same = history.presentations.get(presentation.fingerprint) ?? [];
+  return same.some(keepsItsToken) || isLateAnswerAfterProbe(history, presentation);
+}
+
 /**
  * Decision 0007: an answer that came late is saved although the probe has been sent meanwhile. Where the
  * probe ended the chain at the server, that token is refused at its first use. The doubt was declared; the
  * same authorization ends a moment later than it would have.
  */
-export function isLateAnswerAfterProbe(
-  history: History,
-  { attempt, grantId, at }: KnownPresentation,
-): boolean {
+function isLateAnswerAfterProbe(history: History, { attempt, grantId, at }: KnownPresentation): boolean {
   const reusedAt = grantId === undefined ? undefined : history.reuses.get(grantId);
   if (!attempt || reusedAt === undefined || reusedAt > at) return false;
   return (history.presentationsOfChain.get(grantId ?? '') ?? []).some(

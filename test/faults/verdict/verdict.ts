@@ -2,7 +2,7 @@ import { Causes, type Cause } from './causes.js';
 import { doubleSpends } from './double-spends.js';
 import type { Finding } from './finding.js';
 import { History, type Change } from './history.js';
-import { isLateAnswerAfterProbe, silentLosses } from './losses.js';
+import { isExcusedRefusal, silentLosses } from './losses.js';
 import type { CampaignRecords } from './records.js';
 
 /** What a campaign came to. The first three must be empty. */
@@ -85,8 +85,8 @@ function objectionToEnd(
   if (!attempt) return `by an attempt that nobody committed (${after.lastAttemptId ?? 'none'})`;
   const presentation = history.presentationOfAttempt.get(attempt.id);
   if (!attempt.inDoubt) {
-    // Told as a silent loss, unless it is the end of what a probe began.
-    return presentation && isLateAnswerAfterProbe(history, presentation)
+    // Told as a silent loss as well.
+    return presentation && isExcusedRefusal(history, presentation)
       ? undefined
       : `${after.errorCode ?? 'no reason'}, and it was not in doubt`;
   }
