@@ -77,6 +77,8 @@ export class Readers {
       this.refusals += 1;
       const before = held.get(connection);
       const refusedAt = machineMs();
+      // Where the process has just died, its end is known in a moment.
+      await delay(500);
       const owed = before?.boot === boot && replica.boot === boot && replica.isServing;
       if (!owed || before.expiresAt - refusedAt < OWED_LIFE_MS || replica.stoodStill(askedAt, refusedAt))
         return;

@@ -26,13 +26,13 @@ export interface PlannedFault {
 
 /** Waits of each lane: from, to. They set the rate of its faults; what takes long sets its own. */
 const WAITS: Readonly<Record<LaneName, readonly [number, number]>> = {
-  exchange: [4, 14],
-  statement: [10, 26],
-  server: [4, 16],
-  process: [4, 20],
-  pause: [2, 12],
-  slumber: [100, 400],
-  outage: [30, 90],
+  exchange: [2, 10],
+  statement: [6, 18],
+  server: [2, 12],
+  process: [12, 36],
+  pause: [4, 16],
+  slumber: [300, 900],
+  outage: [60, 160],
 };
 
 /** The decks that provoke one seeded defect, and little else. */

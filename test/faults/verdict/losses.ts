@@ -14,7 +14,8 @@ function refusedWhileActive(history: History): Finding[] {
   return [...history.presentations.values()].flat().flatMap((presentation) => {
     const { attempt, outcome, at, connection } = presentation;
     if (outcome?.result !== 'refused' || outcome.error !== 'invalid_grant') return [];
-    if (attempt?.inDoubt || isExcusedRefusal(history, presentation)) return [];
+    // Where the presenter had gone before, nobody heard the refusal: that exchange ended in doubt.
+    if (outcome.status === null || attempt?.inDoubt || isExcusedRefusal(history, presentation)) return [];
     return [
       {
         at,
@@ -28,15 +29,16 @@ function refusedWhileActive(history: History): Finding[] {
 /** A refusal of an active connection's token that the server itself has brought about, or a probe. */
 export function isExcusedRefusal(history: History, presentation: KnownPresentation): boolean {
   const same = history.presentations.get(presentation.fingerprint) ?? [];
-  return same.some(keepsItsToken) || isLateAnswerAfterProbe(history, presentation);
+  return same.some(keepsItsToken) || endedByItsProbe(history, presentation);
 }
 
 /**
- * Decision 0007: an answer that came late is saved although the probe has been sent meanwhile. Where the
- * probe ended the chain at the server, that token is refused at its first use. The doubt was declared; the
- * same authorization ends a moment later than it would have.
+ * A probe is a gamble, and two ways to lose it show only later. An answer that came late is saved although
+ * the probe has been sent (decision 0007), or the first request, which was held up, is processed after the
+ * probe was granted: in both cases the server has seen the token twice, and has ended the chain. The doubt had
+ * been declared; the same authorization ends at the next rotation.
  */
-function isLateAnswerAfterProbe(history: History, { attempt, grantId, at }: KnownPresentation): boolean {
+function endedByItsProbe(history: History, { attempt, grantId, at }: KnownPresentation): boolean {
   const reusedAt = grantId === undefined ? undefined : history.reuses.get(grantId);
   if (!attempt || reusedAt === undefined || reusedAt > at) return false;
   return (history.presentationsOfChain.get(grantId ?? '') ?? []).some(
