@@ -24,6 +24,7 @@ export * from './oauth-client/administer-clients.js';
 export * from './oauth-client/oauth-client.js';
 export * from './oauth-client/profile.js';
 export * from './resource-names.js';
+export * from './rotation/failpoints.js';
 export * from './rotation/finish-rotation.js';
 export * from './rotation/judge.js';
 export * from './rotation/pending-saves.js';

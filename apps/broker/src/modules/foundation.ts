@@ -1,9 +1,19 @@
 import type { Logger } from 'pino';
-import type { EventSink, Sealer } from '#libs/core';
+import type { EventSink, Failpoints, RotationStore, Sealer } from '#libs/core';
 import type { Metrics } from '#libs/observability';
-import type { Database } from '#libs/postgres';
+import type { Database, PostgresRotationStore } from '#libs/postgres';
 import type { FileSpool } from '#libs/spool';
 import type { BrokerConfig } from '../broker-config.js';
+
+/**
+ * Where the fault campaign (`test/faults`) gets in. The broker itself has none of them, and no setting leads
+ * here: they are given by whoever composes it.
+ */
+export interface Seams {
+  readonly failpoints?: Failpoints;
+  /** Puts a store in the place of the real one. */
+  readonly rotationStore?: (real: PostgresRotationStore, database: Database) => RotationStore;
+}
 
 /** What is there before the first module is made: it is checked first, so that a bad start damages nothing. */
 export interface Foundation {
@@ -14,6 +24,7 @@ export interface Foundation {
   readonly sealer: Sealer;
   readonly database: Database;
   readonly spool: FileSpool;
+  readonly seams?: Seams;
 }
 
 /** Injection tokens for what has no class of its own. */
@@ -28,3 +39,5 @@ export const OAUTH = Symbol('OAuth');
 export const PROFILES = Symbol('RotationProfiles');
 export const SPOOL = Symbol('Spool');
 export const RANDOM = Symbol('random');
+export const FAILPOINTS = Symbol('Failpoints');
+export const SEAMS = Symbol('Seams');

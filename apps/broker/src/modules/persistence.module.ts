@@ -1,5 +1,5 @@
 import { Global, Module, type DynamicModule, type Provider } from '@nestjs/common';
-import { Directory, HeldTokens, type EventSink, type Sealer } from '#libs/core';
+import { Directory, HeldTokens, NO_FAILPOINTS, type EventSink, type Sealer } from '#libs/core';
 import {
   ChangeFeed,
   FleetClock,
@@ -17,12 +17,15 @@ import {
   CONFIG,
   DATABASE,
   EVENTS,
+  FAILPOINTS,
   LOGGER,
   METRICS,
   RANDOM,
   SEALER,
+  SEAMS,
   SPOOL,
   type Foundation,
+  type Seams,
 } from './foundation.js';
 
 const stores: Provider[] = [
@@ -40,9 +43,11 @@ const stores: Provider[] = [
   })),
   {
     provide: PostgresRotationStore,
-    useFactory: (database: Database, clock: FleetClock) =>
-      new PostgresRotationStore(database, () => clock.monotonic()),
-    inject: [DATABASE, FleetClock],
+    useFactory: (database: Database, clock: FleetClock, { rotationStore }: Seams) => {
+      const real = new PostgresRotationStore(database, () => clock.monotonic());
+      return rotationStore?.(real, database) ?? real;
+    },
+    inject: [DATABASE, FleetClock, SEAMS],
   },
   { provide: FleetClock, useFactory: () => new FleetClock() },
   {
@@ -75,7 +80,7 @@ const memory: Provider[] = [
 export class PersistenceModule {
   /** Takes what was checked before. */
   static with(foundation: Foundation): DynamicModule {
-    const { config, logger, events, metrics, sealer, database, spool } = foundation;
+    const { config, logger, events, metrics, sealer, database, spool, seams = {} } = foundation;
     const given: [symbol, unknown][] = [
       [CONFIG, config],
       [LOGGER, logger],
@@ -85,6 +90,8 @@ export class PersistenceModule {
       [DATABASE, database],
       [SPOOL, spool],
       [RANDOM, Math.random],
+      [SEAMS, seams],
+      [FAILPOINTS, seams.failpoints ?? NO_FAILPOINTS],
     ];
     const providers: Provider[] = [
       ...given.map(([provide, useValue]) => ({ provide, useValue })),

@@ -18,6 +18,7 @@ import {
   type EventSink,
   type ReplicaIdentity,
   type RotationProfiles,
+  type Failpoints,
   type Sealer,
   type Spool,
 } from '#libs/core';
@@ -25,7 +26,7 @@ import { createOAuth, type OAuth } from '#libs/oauth';
 import { ChangeFeed, FleetClock, PostgresFleetStore, PostgresRotationStore } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
 import { Schedule } from '../schedule.js';
-import { CONFIG, EVENTS, OAUTH, PROFILES, RANDOM, SEALER, SPOOL } from './foundation.js';
+import { CONFIG, EVENTS, FAILPOINTS, OAUTH, PROFILES, RANDOM, SEALER, SPOOL } from './foundation.js';
 
 function claimRequest(config: BrokerConfig, spool: Spool): ClaimRequest {
   return {
@@ -77,8 +78,9 @@ const rotation: Provider[] = [
       clock: FleetClock,
       random: () => number,
       profiles: RotationProfiles,
-    ) => new RotationFinisher({ sealer, pending, spool, clock, random, profiles }),
-    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM, PROFILES],
+      failpoints: Failpoints,
+    ) => new RotationFinisher({ sealer, pending, spool, clock, random, profiles, failpoints }),
+    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM, PROFILES, FAILPOINTS],
   },
   {
     provide: Spender,
@@ -92,6 +94,7 @@ const rotation: Provider[] = [
       finisher: RotationFinisher,
       clock: FleetClock,
       redoMark: RedoMark,
+      failpoints: Failpoints,
     ) =>
       new Spender({
         store,
@@ -103,6 +106,7 @@ const rotation: Provider[] = [
         clock,
         redoMark,
         timings: config,
+        failpoints,
       }),
     inject: [
       CONFIG,
@@ -114,6 +118,7 @@ const rotation: Provider[] = [
       RotationFinisher,
       FleetClock,
       RedoMark,
+      FAILPOINTS,
     ],
   },
   {
@@ -128,6 +133,7 @@ const rotation: Provider[] = [
       events: EventSink,
       clock: FleetClock,
       redoMark: RedoMark,
+      failpoints: Failpoints,
     ) =>
       new SpoolReplay({
         spool,
@@ -139,6 +145,7 @@ const rotation: Provider[] = [
         events,
         clock,
         redoMark,
+        failpoints,
       }),
     inject: [
       SPOOL,
@@ -150,6 +157,7 @@ const rotation: Provider[] = [
       EVENTS,
       FleetClock,
       RedoMark,
+      FAILPOINTS,
     ],
   },
   {
@@ -181,6 +189,7 @@ const rotation: Provider[] = [
       spool: Spool,
       membership: Membership,
       profiles: RotationProfiles,
+      failpoints: Failpoints,
     ) =>
       new DueRotations(
         store,
@@ -192,8 +201,20 @@ const rotation: Provider[] = [
         random,
         membership,
         profiles,
+        failpoints,
       ),
-    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL, Membership, PROFILES],
+    inject: [
+      CONFIG,
+      PostgresRotationStore,
+      Rotator,
+      EVENTS,
+      FleetClock,
+      RANDOM,
+      SPOOL,
+      Membership,
+      PROFILES,
+      FAILPOINTS,
+    ],
   },
   {
     provide: DemandRotations,

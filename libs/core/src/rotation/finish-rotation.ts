@@ -3,6 +3,7 @@ import type { AccessToken, Connection, StoredAccessToken } from '../connection/c
 import type { Variant } from '../connection/variant.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
 import { sealingContext, type Sealer } from '../sealer.js';
+import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
 import { changeAfterFailure, type Failure } from './judge.js';
 import type { PendingSaves } from './pending-saves.js';
 import { dueAfterRotation } from './policy.js';
@@ -60,6 +61,8 @@ export interface FinisherParts {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly profiles: RotationProfiles;
+  /** Absent: {@link NO_FAILPOINTS}. */
+  readonly failpoints?: Failpoints | undefined;
 }
 
 type Grant = Extract<Interpretation, { kind: 'granted' }>;
@@ -69,7 +72,11 @@ type Grant = Extract<Interpretation, { kind: 'granted' }>;
  * from the disk; what they do is the same.
  */
 export class RotationFinisher {
-  constructor(private readonly parts: FinisherParts) {}
+  private readonly failpoints: Failpoints;
+
+  constructor(private readonly parts: FinisherParts) {
+    this.failpoints = parts.failpoints ?? NO_FAILPOINTS;
+  }
 
   /** Saves what the answer means. */
   async finish(
@@ -178,15 +185,18 @@ export class RotationFinisher {
       change,
       ...(atRevision === undefined ? {} : { atRevision }),
     };
+    await this.failpoints.reached('saving', ended);
+    let result: SaveResult;
     try {
-      const result = await saver.save(save);
+      result = await saver.save(save);
       // Step 8. A record that is not marked as settled is replayed once more, which does nothing.
       void this.parts.spool.settled(attemptId).catch(() => undefined);
-      return result;
     } catch {
       this.parts.pending.add(save);
       return 'pending';
     }
+    await this.failpoints.reached('saved', ended);
+    return result;
   }
 }
 

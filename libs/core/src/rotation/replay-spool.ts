@@ -5,6 +5,7 @@ import { messageOf } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { connectionName } from '../resource-names.js';
 import { sealingContext, type Sealer } from '../sealer.js';
+import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
 import type { RotationFinisher } from './finish-rotation.js';
 import type { Failure } from './judge.js';
 import type { ClientSource, RotationStore, TokenEndpoint } from './ports.js';
@@ -25,6 +26,8 @@ export interface ReplayParts {
   readonly events: EventSink;
   readonly clock: Clock;
   readonly redoMark: RedoMark;
+  /** Absent: {@link NO_FAILPOINTS}. */
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** Nothing was sent, since nothing was journaled, or since it was journaled that nothing went out. */
@@ -46,7 +49,11 @@ const ANSWER_LOST: Failure = {
  * says. Nobody has to wait for a deadline, and nothing is claimed before it is done.
  */
 export class SpoolReplay {
-  constructor(private readonly parts: ReplayParts) {}
+  private readonly failpoints: Failpoints;
+
+  constructor(private readonly parts: ReplayParts) {
+    this.failpoints = parts.failpoints ?? NO_FAILPOINTS;
+  }
 
   /**
    * At a start: journaled answers are saved; what was sent without an answer is in doubt at once, for good; what
@@ -135,19 +142,17 @@ export class SpoolReplay {
       const meaning = endpoint.interpret(client, { status, headers, body });
       const lost = meaning.kind !== 'granted' && !knows(connection, attemptId);
       if (lost && (meaning.kind === 'refused' || !lacks(connection))) return false;
-      const outcome = await finisher.finish(
-        {
-          connection,
-          attemptId,
-          generation,
-          variant,
-          requestedAt,
-          ...(lost ? { atRevision: connection.revision } : {}),
-        },
-        client,
-        meaning,
-        store,
-      );
+      const ended = {
+        connection,
+        attemptId,
+        generation,
+        variant,
+        requestedAt,
+        ...(lost ? { atRevision: connection.revision } : {}),
+      };
+      await this.failpoints.reached('replaying', ended);
+      const outcome = await finisher.finish(ended, client, meaning, store);
+      await this.failpoints.reached('replayed', ended);
       this.tell(connection, outcome.kind);
       return true;
     } catch (error) {
@@ -188,7 +193,9 @@ export class SpoolReplay {
       variant: DEFAULT_VARIANT,
       ...about,
     };
+    await this.failpoints.reached('replaying', ended);
     const outcome = await this.parts.finisher.fail(ended, failure, this.parts.store);
+    await this.failpoints.reached('replayed', ended);
     this.tell(connection, outcome.kind);
   }
 

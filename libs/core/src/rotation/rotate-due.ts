@@ -3,6 +3,7 @@ import { DEFAULT_VARIANT } from '../connection/variant.js';
 import { isStoreUnavailable, messageOf } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { connectionName } from '../resource-names.js';
+import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
 import { changeAfterDisappearance } from './judge.js';
 import type { Claim, ClaimRequest, RotationStore } from './ports.js';
 import type { SpendingPermit } from './rotate-on-demand.js';
@@ -39,6 +40,7 @@ export class DueRotations {
     private readonly random: () => number,
     private readonly spending: Pick<SpendingPermit, 'objection'>,
     private readonly profiles: RotationProfiles,
+    private readonly failpoints: Failpoints = NO_FAILPOINTS,
   ) {}
 
   /** One tick. Returns when all that was due has been claimed; never throws. A tick during a tick is none. */
@@ -119,6 +121,11 @@ export class DueRotations {
         connection: connectionName(connection),
         replica: connection.attempt?.replica ?? 'unknown',
       });
+      const { attempt } = connection;
+      if (attempt) {
+        const { id: attemptId, generation } = attempt;
+        await this.failpoints.reached('taken_over', { connection, attemptId, generation });
+      }
     }
   }
 

@@ -4,6 +4,7 @@ import { DEFAULT_VARIANT, type Variant } from '../connection/variant.js';
 import { isStoreUnavailable, messageOf } from '../errors.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
 import { sealingContext, type Sealer } from '../sealer.js';
+import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
 import type { EndedExchange, RotationFinisher, SpendOutcome } from './finish-rotation.js';
 import type { Failure } from './judge.js';
 import type { RotationTimings } from './policy.js';
@@ -37,6 +38,8 @@ export interface SpenderParts {
   readonly clock: Clock;
   readonly redoMark: RedoMark;
   readonly timings: RotationTimings;
+  /** Absent: {@link NO_FAILPOINTS}. */
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /**
@@ -45,7 +48,11 @@ export interface SpenderParts {
  * without the spool, since a lost answer costs nothing there.
  */
 export class Spender {
-  constructor(private readonly parts: SpenderParts) {}
+  private readonly failpoints: Failpoints;
+
+  constructor(private readonly parts: SpenderParts) {
+    this.failpoints = parts.failpoints ?? NO_FAILPOINTS;
+  }
 
   /**
    * Carries out a claimed attempt: steps 2 to 8. A database that goes away meanwhile is no error here: what
@@ -54,6 +61,7 @@ export class Spender {
   async spend(claim: Claim, variant: Variant = DEFAULT_VARIANT): Promise<SpendOutcome> {
     const { store, finisher } = this.parts;
     const before = this.ended(claim, claim.connection, variant);
+    await this.failpoints.reached('claimed', before);
     const prepared = await this.prepare(claim.connection);
     if ('failure' in prepared) return finisher.fail(before, prepared.failure, store);
 
@@ -71,6 +79,7 @@ export class Spender {
     } finally {
       // Step 8.
       await held.release();
+      await this.failpoints.reached('released', before);
     }
   }
 
@@ -81,26 +90,34 @@ export class Spender {
     variant: Variant,
   ): Promise<SpendOutcome> {
     const { endpoint, timings, finisher, clock, redoMark } = this.parts;
+    const { failpoints } = this;
     const { client, exchange } = prepared;
     const request = await this.requestFor(held.connection, variant);
     // The life of the access token counts from here, on the clock that all replicas share.
     const ended = this.ended(claim, held.connection, variant);
+    await failpoints.reached('held', ended);
     if ('failure' in request) return finisher.fail(ended, request.failure, held);
 
     // Step 3.
+    await failpoints.reached('journaling', ended);
     const unjournaled = await this.journalSending(ended, claim.attempt.number);
     if (unjournaled) return finisher.fail(ended, unjournaled.failure, held);
+
+    await failpoints.reached('journaled', ended);
 
     // Step 4.
     const sendBy = claim.claimedAtMonotonic + timings.attemptDeadlineMs - timings.exchangeTimeoutMs;
     const mayWrite = (): boolean => clock.monotonic() <= sendBy && redoMark.allows(claim.claimedAtMonotonic);
+    await failpoints.reached('requesting', ended);
     const sent = await exchange.send(request, { mayWrite, timeoutMs: timings.exchangeTimeoutMs });
 
-    // Step 5: until the next line is done, the answer exists in this process only.
+    // Step 5: until step 6 is done, the answer exists in this process only.
+    await failpoints.reached('answered', ended);
     if (sent.kind === 'notSent') await this.parts.spool.unsent(ended.attemptId);
     if (sent.kind !== 'answered') return finisher.finish(ended, client, sent, held);
     // Step 6.
     await this.journalAnswer(ended, sent.answer);
+    await failpoints.reached('answer_journaled', ended);
     return finisher.finish(ended, client, endpoint.interpret(client, sent.answer), held);
   }
 

@@ -1,0 +1,65 @@
+import type { History, KnownAttempt } from './history.js';
+import type { FaultHit } from './records.js';
+
+/** How much of the exchange's time an answer has to have taken to count as too slow by itself. */
+const SLOW_SHARE = 0.9;
+
+/** Why an attempt came to no good end. */
+export type Cause =
+  | { readonly fault: FaultHit }
+  /** Nothing was injected: the machine was so busy that the answer took longer than an exchange may. */
+  | { readonly slow: true };
+
+/** Looks for what was done to an attempt. */
+export class Causes {
+  private readonly ofAttempt = new Map<string, FaultHit>();
+  private readonly ofToken = new Map<string, FaultHit>();
+  private readonly lasting: FaultHit[] = [];
+
+  constructor(
+    private readonly history: History,
+    private readonly exchangeTimeoutMs: number,
+  ) {
+    for (const fault of history.records.faults) {
+      if (fault.attemptId !== undefined) this.ofAttempt.set(fault.attemptId, fault);
+      else if (fault.fingerprint !== undefined) this.ofToken.set(fault.fingerprint, fault);
+      else this.lasting.push(fault);
+    }
+  }
+
+  /** What explains that the attempt did not end as it should, until this moment. */
+  of(attempt: KnownAttempt, until: number): Cause | undefined {
+    const exchange = this.history.exchangeOf(attempt.id);
+    const fault =
+      this.ofAttempt.get(attempt.id) ??
+      (exchange && this.ofToken.get(exchange.fingerprint)) ??
+      this.lastingAt(attempt.replica, attempt.claimedAt, until);
+    if (fault) return { fault };
+    if (!exchange) return undefined;
+    const answeredIn = (exchange.answeredAt ?? Infinity) - exchange.receivedAt;
+    const lastedFor = (exchange.endedAt ?? Infinity) - exchange.receivedAt;
+    const slow = Math.min(answeredIn, lastedFor) >= this.exchangeTimeoutMs * SLOW_SHARE;
+    return slow ? { slow: true } : undefined;
+  }
+
+  /** A fault of a whole replica, or of all of them, that overlaps with this time. */
+  lastingAt(replica: string, from: number, until: number): FaultHit | undefined {
+    return this.lasting.find(
+      (fault) =>
+        (fault.replica === undefined || fault.replica === replica) &&
+        fault.at <= until &&
+        fault.until >= from,
+    );
+  }
+
+  /** Whether a replica stood still, or heard nothing of the authorization server, at this moment. */
+  coveredUp(replica: string, from: number, until: number): boolean {
+    return this.lasting.some(
+      ({ kind, replica: whose, ...fault }) =>
+        whose === replica &&
+        (kind.startsWith('stop') || kind === 'path_silent') &&
+        fault.at <= until &&
+        fault.until >= from,
+    );
+  }
+}

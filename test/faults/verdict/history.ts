@@ -1,0 +1,159 @@
+import type { OutcomeRecord } from '../../../apps/dev-as/src/index.js';
+import type { SeenExchange } from '../proxy/exchange-proxy.js';
+import type { CampaignRecords, MadeRequest, RowVersion } from './records.js';
+
+/** How far two clocks may be apart that are compared: the ledger's is a wall clock, in whole milliseconds. */
+const TOLERANCE_MS = 25;
+
+/** One attempt, as the database knew it when it was committed. */
+export interface KnownAttempt {
+  readonly id: string;
+  readonly connection: string;
+  /** The replica's name. */
+  readonly replica: string;
+  readonly generation: number;
+  readonly epoch: number;
+  readonly claimedAt: number;
+  /** Whether the connection was in doubt: then the attempt is its probe. */
+  readonly inDoubt: boolean;
+}
+
+/** One presentation of a refresh token, with everything that is known of it. */
+export interface KnownPresentation {
+  readonly fingerprint: string;
+  readonly grantId: string | undefined;
+  readonly at: number;
+  readonly known: boolean;
+  readonly connection: string | undefined;
+  readonly outcome: OutcomeRecord | undefined;
+  readonly exchange: SeenExchange | undefined;
+  readonly attempt: KnownAttempt | undefined;
+}
+
+/** A change of a row from one version to the next. */
+export interface Change {
+  readonly before: RowVersion | undefined;
+  readonly after: RowVersion;
+}
+
+/** The records of a campaign, put together. */
+export class History {
+  readonly attempts = new Map<string, KnownAttempt>();
+  readonly changes: Change[] = [];
+  /** By fingerprint, in the order of the ledger. */
+  readonly presentations = new Map<string, KnownPresentation[]>();
+  readonly presentationsOfChain = new Map<string, KnownPresentation[]>();
+  readonly presentationOfAttempt = new Map<string, KnownPresentation>();
+  /** When chains were ended for reuse, by grant. */
+  readonly reuses = new Map<string, number>();
+  private readonly connectionBySubject = new Map<string, string>();
+  private readonly exchangesByToken = new Map<string, SeenExchange[]>();
+  private readonly requestsByReplicaAndConnection = new Map<string, MadeRequest[]>();
+  private readonly exchangeOfAttempt = new Map<string, SeenExchange>();
+  private readonly versions = new Map<string, RowVersion[]>();
+
+  constructor(readonly records: CampaignRecords) {
+    this.readRows();
+    for (const exchange of records.exchanges) push(this.exchangesByToken, exchange.fingerprint, exchange);
+    for (const request of records.requests) {
+      push(this.requestsByReplicaAndConnection, `${request.replica} ${request.connection}`, request);
+    }
+    this.readLedger();
+  }
+
+  /** The versions of a connection's row, oldest first. */
+  versionsOf(connection: string): readonly RowVersion[] {
+    return this.versions.get(connection) ?? [];
+  }
+
+  /** The exchange that an attempt made, where a proxy saw it. */
+  exchangeOf(attemptId: string): SeenExchange | undefined {
+    return this.exchangeOfAttempt.get(attemptId);
+  }
+
+  private readRows(): void {
+    for (const after of this.records.rows) {
+      const before = this.versions.get(after.connection)?.at(-1);
+      push(this.versions, after.connection, after);
+      this.connectionBySubject.set(
+        after.connection.slice(after.connection.lastIndexOf('/') + 1),
+        after.connection,
+      );
+      this.changes.push({ before, after });
+      const { attemptId } = after;
+      if (attemptId === undefined || this.attempts.has(attemptId)) continue;
+      this.attempts.set(attemptId, {
+        id: attemptId,
+        connection: after.connection,
+        replica: (after.attemptReplica ?? '').split('/')[0] ?? '',
+        generation: after.generation,
+        epoch: after.epoch,
+        claimedAt: after.at,
+        inDoubt: after.state === 'IN_DOUBT',
+      });
+    }
+  }
+
+  private readLedger(): void {
+    const { ledger, wallToMachineMs } = this.records;
+    const machine = (at: string): number => Date.parse(at) + wallToMachineMs;
+    const issued = new Map<string, { readonly grantId: string; readonly sub: string }>();
+    const outcomes = new Map<number, OutcomeRecord>();
+    for (const record of ledger) {
+      if (record.type === 'issued') {
+        issued.set(record.fingerprint, { grantId: record.grant_id, sub: record.sub });
+      } else if (record.type === 'outcome') {
+        // The last one knows best: see judgeLedger.
+        outcomes.set(record.presentation, record);
+      } else if (record.type === 'chain_revoked' && record.reason === 'reuse') {
+        if (!this.reuses.has(record.grant_id)) this.reuses.set(record.grant_id, machine(record.at));
+      }
+    }
+    const used = new Set<SeenExchange>();
+    for (const record of ledger) {
+      if (record.type !== 'presented') continue;
+      const { fingerprint, known } = record;
+      const token = issued.get(fingerprint);
+      const at = machine(record.at);
+      const exchange = (this.exchangesByToken.get(fingerprint) ?? []).findLast(
+        (seen) => seen.forwardedAt !== undefined && seen.forwardedAt <= at + TOLERANCE_MS && !used.has(seen),
+      );
+      if (exchange) used.add(exchange);
+      const connection = token && this.connectionBySubject.get(token.sub);
+      const presentation: KnownPresentation = {
+        fingerprint,
+        grantId: token?.grantId,
+        at,
+        known,
+        connection,
+        outcome: outcomes.get(record.presentation),
+        exchange,
+        attempt: exchange && connection ? this.attemptBehind(exchange, connection) : undefined,
+      };
+      push(this.presentations, fingerprint, presentation);
+      if (token) push(this.presentationsOfChain, token.grantId, presentation);
+      if (presentation.attempt) this.presentationOfAttempt.set(presentation.attempt.id, presentation);
+    }
+    // Also those that never arrived.
+    for (const [fingerprint, exchanges] of this.exchangesByToken) {
+      const token = issued.get(fingerprint);
+      const connection = token && this.connectionBySubject.get(token.sub);
+      if (connection) for (const exchange of exchanges) this.attemptBehind(exchange, connection);
+    }
+  }
+
+  /** The replica's latest request for the connection before the proxy saw the exchange. */
+  private attemptBehind(exchange: SeenExchange, connection: string): KnownAttempt | undefined {
+    const made = this.requestsByReplicaAndConnection.get(`${exchange.replica} ${connection}`) ?? [];
+    const request = made.findLast(({ at }) => at <= exchange.receivedAt + TOLERANCE_MS);
+    if (!request) return undefined;
+    this.exchangeOfAttempt.set(request.attemptId, exchange);
+    return this.attempts.get(request.attemptId);
+  }
+}
+
+function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
+  const there = map.get(key);
+  if (there) there.push(value);
+  else map.set(key, [value]);
+}
