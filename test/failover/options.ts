@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { EtcdApi } from './cluster/programs.js';
 
 /** What the run was asked for. */
 export interface FailoverOptions {
@@ -17,6 +18,8 @@ export interface FailoverOptions {
   readonly ttlSeconds: number;
   /** `synchronous_mode_strict`. */
   readonly strict: boolean;
+  /** Instead of the one that the installed Patroni is safe with. */
+  readonly etcdApi?: EtcdApi;
   /** Leaves the directory with all logs and data. */
   readonly keep: boolean;
 }
@@ -34,6 +37,7 @@ const USAGE = (scenarios: readonly string[]): string => `Usage: npm run failover
   --replicas N           brokers (2)
   --before SECONDS       how long each scenario is watched before its fault (60)
   --patroni-ttl SECONDS  Patroni's ttl: a dead leader is noticed after that at the latest (10)
+  --etcd-api etcd|etcd3  how Patroni talks to etcd, instead of the way that its version is safe with
   --strict               synchronous_mode_strict
   --keep                 leave the directory with logs and data`;
 
@@ -47,6 +51,10 @@ export function readOptions(args: readonly string[], scenarios: readonly string[
   };
   const unknown = (values.scenario ?? []).filter((name) => !scenarios.includes(name));
   if (unknown.length > 0) throw new UsageError(`No scenario ${unknown.join(', ')}.\n${USAGE(scenarios)}`);
+  const etcdApi = values['etcd-api'];
+  if (etcdApi !== undefined && etcdApi !== 'etcd' && etcdApi !== 'etcd3') {
+    throw new UsageError(`--etcd-api is etcd or etcd3.\n${USAGE(scenarios)}`);
+  }
   return {
     scenarios: values.scenario ?? [],
     connections: number('connections', 60, 1),
@@ -56,6 +64,7 @@ export function readOptions(args: readonly string[], scenarios: readonly string[
     beforeSeconds: number('before', 60, 5),
     ttlSeconds: number('patroni-ttl', 10, 10),
     strict: values.strict ?? false,
+    ...(etcdApi ? { etcdApi } : {}),
     keep: values.keep ?? false,
   };
 }
@@ -74,6 +83,7 @@ function parsed(args: readonly string[], scenarios: readonly string[]) {
         replicas: text,
         before: text,
         'patroni-ttl': text,
+        'etcd-api': text,
         strict: flag,
         keep: flag,
       },

@@ -29,7 +29,7 @@ export function reportScenario(figures: ScenarioFigures, say: (text: string) => 
   line('failed rotations', counts(figures.failedRotations));
   line('in doubt for a while', counts(figures.doubted));
   line('attempts taken over', String(figures.takenOver));
-  line('connections that did not come back', String(figures.notSettled.length));
+  line('connections that did not come back', String(figures.lostLineages));
   for (const { name, state, lastError } of figures.notSettled.slice(0, 5)) {
     say(`    ${name} ${state} ${lastError}`);
   }

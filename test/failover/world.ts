@@ -4,7 +4,7 @@ import { EXAMPLES } from '../../apps/dev/src/examples.js';
 import { isolatedSettings } from '../../apps/dev/src/settings.js';
 import { DevelopmentStack } from '../../apps/dev/src/stack.js';
 import { DatabaseCluster } from './cluster/cluster.js';
-import { clusterAccount, type Programs } from './cluster/programs.js';
+import { clusterAccount, safeEtcdApi, type Programs } from './cluster/programs.js';
 import { Connections } from './connections.js';
 import { AcknowledgedWrites } from './observe/acknowledged-writes.js';
 import { BrokerLog } from './observe/broker-log.js';
@@ -65,6 +65,7 @@ export class World {
       programs,
       account: clusterAccount(),
       strict: options.strict,
+      etcdApi: options.etcdApi ?? safeEtcdApi(programs.patroni),
       timings: {
         ttlSeconds: options.ttlSeconds,
         loopWaitSeconds: LOOP_WAIT_SECONDS,

@@ -11,7 +11,7 @@ import { haproxyConfig } from './haproxy-config.js';
 import { callPatroni, readMembers, type Member } from './members.js';
 import { DatabaseNode } from './node.js';
 import { patroniConfig, type ClusterSecrets, type ClusterTimings } from './patroni-config.js';
-import type { Account, Programs } from './programs.js';
+import type { Account, EtcdApi, Programs } from './programs.js';
 
 /** How to build the cluster. */
 export interface ClusterOptions {
@@ -21,6 +21,7 @@ export interface ClusterOptions {
   readonly account: Account | undefined;
   readonly timings: ClusterTimings;
   readonly strict: boolean;
+  readonly etcdApi: EtcdApi;
 }
 
 const NODES = 3;
@@ -229,12 +230,13 @@ export class DatabaseCluster {
         name: 'etcd',
         'data-dir': join(dir, 'data'),
         'log-level': 'warn',
+        'enable-v2': String(this.options.etcdApi === 'etcd'),
         'listen-client-urls': client,
         'advertise-client-urls': client,
         'listen-peer-urls': peer,
         'initial-advertise-peer-urls': peer,
         'initial-cluster': `etcd=${peer}`,
-      }).flatMap(([name, value]) => [`--${name}`, value]),
+      }).map(([name, value]) => `--${name}=${value}`),
       cwd: dir,
       logFile: join(dir, 'etcd.log'),
       account,
@@ -242,7 +244,7 @@ export class DatabaseCluster {
   }
 
   private addNode(name: string, postgresPort: number, restPort: number, etcdPort: number): void {
-    const { programs, account, timings, strict } = this.options;
+    const { programs, account, timings, strict, etcdApi } = this.options;
     const dir = join(this.dir, name);
     const address = { name, postgresPort, restPort };
     this.makeDirectory(dir);
@@ -252,8 +254,8 @@ export class DatabaseCluster {
         node: address,
         dir,
         etcdPort,
+        etcdApi,
         postgresBin: programs.postgresBin,
-        account,
         secrets: this.secrets,
         timings,
         strict,

@@ -1,4 +1,4 @@
-import type { Account } from './programs.js';
+import type { EtcdApi } from './programs.js';
 
 /** The cluster's name in etcd, in Patroni, and as PostgreSQL's `cluster_name`. */
 export const SCOPE = 'token-broker';
@@ -30,8 +30,8 @@ export interface NodeConfig {
   readonly node: NodeAddress;
   readonly dir: string;
   readonly etcdPort: number;
+  readonly etcdApi: EtcdApi;
   readonly postgresBin: string;
-  readonly account: Account | undefined;
   readonly secrets: ClusterSecrets;
   readonly timings: ClusterTimings;
   /** No writes at all while no standby is there to confirm them. */
@@ -50,7 +50,7 @@ export function patroniConfig(config: NodeConfig): string {
       scope: SCOPE,
       name: node.name,
       restapi: at(node.restPort),
-      etcd3: { hosts: [`127.0.0.1:${config.etcdPort}`] },
+      [config.etcdApi]: { hosts: [`127.0.0.1:${config.etcdPort}`] },
       bootstrap: {
         dcs: {
           ttl: timings.ttlSeconds,

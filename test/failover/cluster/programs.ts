@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -59,6 +60,21 @@ export function clusterAccount(): Account | undefined {
     );
   }
   return { name, uid: Number(uid), gid: Number(gid) };
+}
+
+/** How Patroni talks to etcd: by its API of version 2 or 3. */
+export type EtcdApi = 'etcd' | 'etcd3';
+
+/**
+ * The API that this Patroni is safe with. Up to 3.0.2 (Debian 12) one that was frozen for longer than its ttl
+ * takes the leader's key back from its successor over the API of version 3, whatever the key says
+ * (patroni/patroni#2689): both were primaries, and the successor's commits are thrown away.
+ */
+export function safeEtcdApi(patroni: string): EtcdApi {
+  const { stdout } = spawnSync(patroni, ['--version'], { encoding: 'utf8' });
+  const [major = 0, minor = 0, patch = 0] = (/(\d+)\.(\d+)\.(\d+)/.exec(stdout) ?? []).slice(1).map(Number);
+  const version = (major * 100 + minor) * 100 + patch;
+  return version > 3_00_02 ? 'etcd3' : 'etcd';
 }
 
 function onPath(program: string): string | undefined {

@@ -32,9 +32,12 @@ export class BrokerLog {
       .length;
   }
 
-  /** When a replica first committed a rotation after a moment. */
+  /** When a replica's scheduler first committed a rotation after a moment. What callers ask for comes sooner. */
   firstCommit(replica: string, after: number): number | undefined {
-    return this.events.find((one) => one.replica === replica && one.at > after && isCommit(one))?.at;
+    return this.events.find(
+      (one) =>
+        one.replica === replica && one.at > after && isCommit(one) && one.fields['trigger'] === 'schedule',
+    )?.at;
   }
 
   /** Answers that had to wait for the database in a span: in hand, in the spool, not yet committed. */
