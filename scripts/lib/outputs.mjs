@@ -51,7 +51,8 @@ function generatedWanted() {
 
 function sources() {
   const settings = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'];
-  const code = ['apps', 'libs', 'migrations', 'proto/generated', 'test/bench', 'test/faults', 'test/harness'];
+  const tests = ['test/bench', 'test/failover', 'test/faults', 'test/harness'];
+  const code = ['apps', 'libs', 'migrations', 'proto/generated', ...tests];
   return listFiles([...code, ...settings], (path) => !path.endsWith('.spec.ts') && path !== GENERATED_STAMP);
 }
 

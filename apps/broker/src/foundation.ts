@@ -33,6 +33,11 @@ export async function layFoundation(config: BrokerConfig): Promise<Foundation> {
       rotationConnections: config.rotationConcurrency,
       otherConnections: config.databaseConnections,
       idleInTransactionTimeoutMs: config.attemptDeadlineMs + IDLE_IN_TRANSACTION_MARGIN_MS,
+      connectionsAbandoned: (connections) =>
+        logger.warn(
+          { event: 'database.moved', connections },
+          'another server answers for the database now; the connections to the old one were given up',
+        ),
     });
     try {
       const installationId = await checkSealingKey(database.main, sealer);

@@ -50,12 +50,23 @@ export class Schedule implements OnApplicationBootstrap {
     await this.rotations.stop();
   }
 
+  /** One at a time: while the database is silent, more of the same would only use up its connections. */
   private every(name: string, ms: number, work: () => Promise<void>): void {
+    let running = false;
+    const run = async (): Promise<void> => {
+      if (running) return;
+      running = true;
+      try {
+        await work();
+      } catch (error) {
+        this.events.emit({ type: 'fault', during: name, error });
+      } finally {
+        running = false;
+      }
+    };
     this.registry.addInterval(
       name,
-      setInterval(() => {
-        work().catch((error: unknown) => this.events.emit({ type: 'fault', during: name, error }));
-      }, ms),
+      setInterval(() => void run(), ms),
     );
   }
 

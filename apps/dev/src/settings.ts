@@ -83,7 +83,7 @@ export function temporaryDirectory(purpose: string): string {
 }
 
 /** Ports that nobody listens on now; all are held until the last is found, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer().listen(0, '127.0.0.1');

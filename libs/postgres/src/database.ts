@@ -1,4 +1,7 @@
+import type { PoolConfig } from 'pg';
 import { DataSource, type MigrationInterface } from 'typeorm';
+import { ConnectionWatch } from './connection-watch.js';
+import { PrimaryConnection, type PrimaryConnectionConfig } from './primary-connection.js';
 import {
   AccessRuleRow,
   AccessTokenRow,
@@ -39,6 +42,8 @@ export interface DatabaseOptions {
    * a row lock outlives the exchange that it protects.
    */
   readonly idleInTransactionTimeoutMs: number;
+  /** Is told how many connections were given up because another server answers at the address now. */
+  readonly connectionsAbandoned?: (count: number) => void;
 }
 
 /** Two pools on one database, so that rotations that wait for slow servers never starve the reads. */
@@ -48,8 +53,17 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** What pg's pool understands beside TypeORM's own options. */
+type PoolExtra = Omit<PoolConfig, 'onConnect' | 'Client'> &
+  PrimaryConnectionConfig & {
+    readonly Client: typeof PrimaryConnection;
+    readonly onConnect: (connection: PrimaryConnection) => Promise<void>;
+  };
+
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Longer than any exchange: who wants a row that is being rotated waits for its lock. */
 const STATEMENT_TIMEOUT_MS = 40_000;
+/** The last resort where nobody answers at all; {@link ConnectionWatch} finds a changed primary in seconds. */
 const CLIENT_SIDE_TIMEOUT_MS = 45_000;
 
 /**
@@ -57,8 +71,9 @@ const CLIENT_SIDE_TIMEOUT_MS = 45_000;
  * @throws {StoreUnavailableError} where it cannot be reached
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const main = dataSource(options, options.otherConnections, []);
-  const rotation = dataSource(options, options.rotationConnections, []);
+  const open = new Set<PrimaryConnection>();
+  const main = dataSource(options, options.otherConnections, [], open);
+  const rotation = dataSource(options, options.rotationConnections, [], open);
   await translated(() => main.initialize());
   try {
     await translated(() => rotation.initialize());
@@ -66,10 +81,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     await main.destroy();
     throw error;
   }
+  const watch = new ConnectionWatch(open, options);
   return {
     main,
     rotation,
     close: async () => {
+      watch.stop();
       await Promise.all([main.destroy(), rotation.destroy()]);
     },
   };
@@ -78,11 +95,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 /** The migrations, as `migrations/index.ts` lists them. */
 export type Migrations = (new () => MigrationInterface)[];
 
-/** A pool; the caller initializes and destroys it. */
+/**
+ * A pool; the caller initializes and destroys it.
+ * @param openConnections where its connections are entered while they are open
+ */
 export function dataSource(
   options: Pick<DatabaseOptions, 'url' | 'applicationName' | 'idleInTransactionTimeoutMs'>,
   connections: number,
   migrations: Migrations,
+  openConnections = new Set<PrimaryConnection>(),
 ): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -97,7 +118,10 @@ export function dataSource(
       connectionString: options.url,
       max: connections,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      // A connection whose other end has gone silent must not stay for long.
+      Client: PrimaryConnection,
+      onConnect: (connection: PrimaryConnection) => connection.checkPrimary(),
+      openConnections,
+      // What nothing else notices must not stay for ever.
       maxLifetimeSeconds: 120,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
@@ -106,6 +130,6 @@ export function dataSource(
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
       // An attempt must be on disk before its token is sent (promise P2), whatever the server's default is.
       options: '-c synchronous_commit=on',
-    },
+    } satisfies PoolExtra,
   });
 }

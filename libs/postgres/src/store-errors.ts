@@ -54,6 +54,16 @@ export function isAway(error: unknown): boolean {
   return MESSAGES.test(messageOf(error));
 }
 
+/** Whether the server cannot be written: it is a standby, or was made one (SQLSTATE 25006). */
+export function isReadOnly(error: unknown): boolean {
+  return codeOf(error) === '25006';
+}
+
+/** Whether pg gave a statement up without an answer: the answer may still come, on the same connection. */
+export function isReadTimeout(error: unknown): boolean {
+  return codeOf(error) === undefined && messageOf(error) === 'Query read timeout';
+}
+
 function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { code, driverError } = error as { code?: unknown; driverError?: unknown };
