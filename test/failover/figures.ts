@@ -26,6 +26,8 @@ type Reads = Record<'before' | 'during' | 'after', ReadFigures>;
 /** What one scenario came to. */
 export interface ScenarioFigures {
   readonly scenario: string;
+  /** Whether another node was promoted; where not, "promotion" is when the way to the old one was open again. */
+  readonly promotes: boolean;
   readonly verdict: 'kept' | 'broken';
   /** Every promise that did not hold, as a sentence. */
   readonly broken: readonly string[];
@@ -87,6 +89,7 @@ export function figuresOf(world: World, evidence: Evidence): ScenarioFigures {
   const failures = world.log.failures(striking, ended);
   const figures: Omit<ScenarioFigures, 'verdict' | 'broken'> = {
     scenario: scenario.name,
+    promotes: scenario.promotes,
     faultToPromotionMs: moments.promoted === undefined ? null : Math.round(moments.promoted - struck),
     promotionToRestApiMs: since(world.nodes.restPrimary(evidence.oldPrimary.name, striking)?.at),
     promotionToFirstWriteMs: since(world.writes.firstAfter(promoted)),

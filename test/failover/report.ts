@@ -6,8 +6,9 @@ export function reportScenario(figures: ScenarioFigures, say: (text: string) => 
   const line = (what: string, value: string): void => say(`  ${what.padEnd(42)} ${value}`);
   say(`\n  ${figures.verdict === 'kept' ? 'KEPT' : 'BROKEN'}: ${figures.scenario}`);
   for (const sentence of figures.broken) say(`    - ${sentence}`);
-  line('fault to promotion', ms(figures.faultToPromotionMs));
-  line('  to Patroni saying so', ms(figures.promotionToRestApiMs));
+  const { promotes } = figures;
+  line(promotes ? 'fault to promotion' : 'fault to an open way', ms(figures.faultToPromotionMs));
+  if (promotes) line('  to Patroni saying so', ms(figures.promotionToRestApiMs));
   line('  to the first write through HAProxy', ms(figures.promotionToFirstWriteMs));
   for (const [replica, value] of Object.entries(figures.promotionToFirstRotationMs)) {
     line(`  to the first rotation of ${replica}`, ms(value));

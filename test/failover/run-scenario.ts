@@ -26,16 +26,14 @@ export async function runScenario(world: World, scenario: Scenario): Promise<Sce
   say(`  the fault strikes ${primary.name}`);
   const struck = await scenario.strike(world, primary);
   const promoted = scenario.promotes ? await promotion(world, primary.name, striking) : performance.now();
-  if (promoted !== undefined && scenario.promotes) {
-    say(`  promotion after ${seconds(promoted - struck)}`);
-  }
+  const what = scenario.promotes ? 'another node was promoted' : 'the way was open again';
+  if (promoted !== undefined) say(`  ${what} after ${seconds(promoted - struck)}`);
   const resumed = await resumption(world, promoted ?? performance.now());
   say(
     resumed === undefined
       ? '  rotations did not resume on every replica'
-      : `  every replica rotates again, ${seconds(resumed - (promoted ?? struck))} after the promotion`,
+      : `  every replica rotates again, ${seconds(resumed - (promoted ?? struck))} after that`,
   );
-  // As long again as before, so that the same number of rotations can be seen.
   await sleep((options.beforeSeconds * 1_000) / 2);
 
   const seen = await scenario.recover(world, primary);

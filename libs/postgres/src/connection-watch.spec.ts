@@ -134,6 +134,15 @@ describe('connections and the primary', () => {
     expect(abandoned).toBeGreaterThanOrEqual(2);
   }, 30_000);
 
+  it('P6: when the way to the primary is lost and another one leads there, statements take it', async () => {
+    const database = await openThroughAddress();
+    expect(await portOf(database)).toBe(first.port);
+    address.fallSilent();
+    const silent = await translated(() => database.main.query('SELECT 1')).catch((error: unknown) => error);
+    expect(isStoreUnavailable(silent)).toBe(true);
+    expect(await portOf(database)).toBe(first.port);
+  }, 30_000);
+
   it('a statement that waits for a lock is left alone', async () => {
     const database = await openThroughAddress();
     const [holder, waiter] = [database.rotation.createQueryRunner(), database.rotation.createQueryRunner()];

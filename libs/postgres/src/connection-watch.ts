@@ -14,17 +14,31 @@ const SILENT_AFTER_MS = 3_000;
 const LOOK_EVERY_MS = 1_000;
 const ANSWER_WITHIN_MS = 3_000;
 
+/** `pg_stat_activity` shows the state of sessions of one's own role ("Monitoring Database Activity"). */
 const WHO_LIVES = `
+  WITH asked AS MATERIALIZED (SELECT pid, state FROM pg_stat_activity WHERE pid = ANY ($1::int[]))
   SELECT pg_postmaster_start_time()::text AS server, pg_is_in_recovery() AS standby,
-    ARRAY(SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1::int[])) AS pids`;
+    ARRAY(SELECT pid FROM asked) AS alive,
+    ARRAY(SELECT pid FROM asked WHERE state LIKE 'idle%') AS idle`;
+
+/** What the server that answers now knows. */
+interface Known {
+  readonly server: string;
+  readonly standby: boolean;
+  /** Processes that live. */
+  readonly alive: readonly number[];
+  /** Those of them that wait for a statement. */
+  readonly idle: readonly number[];
+}
 
 /**
  * Finds connections whose other end is gone without a word. After a failover through a network that says
  * nothing, or with a primary that hangs, no packet ever tells the client: it would wait out its longest
  * timeout. Whenever a statement has been waiting for some seconds, the watch asks the database on a new
- * connection whether it knows the process that is to answer it. A primary that does not is another server, or
- * has been restarted: every connection to the old one is given up. Where the process is known (it waits for a
- * lock or for a standby), or nobody answers, nothing is done.
+ * connection what it knows of the process that is to answer it. A primary that does not know it is another
+ * server, or has been restarted: every connection to the old one is given up. So is a connection whose process
+ * waits for a statement: what was sent, or what was answered, is lost on the way. Where the process is at work
+ * (it waits for a lock or for a standby), or nobody answers, nothing is done.
  */
 export class ConnectionWatch {
   private readonly timer: NodeJS.Timeout;
@@ -45,8 +59,7 @@ export class ConnectionWatch {
 
   private async look(): Promise<void> {
     if (this.asking) return;
-    const waiting = [...this.connections].some((one) => one.silentForMs > SILENT_AFTER_MS);
-    if (!waiting) return;
+    if (![...this.connections].some(isSilent)) return;
     this.asking = true;
     try {
       await this.giveUpUnknown();
@@ -64,18 +77,19 @@ export class ConnectionWatch {
     });
     const now = await this.ask(known.map(({ pid }) => pid));
     if (now === undefined || now.standby) return;
-    const alive = new Set(now.pids);
-    const lost = known.filter(({ server, pid }) => server !== now.server || !alive.has(pid));
+    const [alive, idle] = [new Set(now.alive), new Set(now.idle)];
+    const lost = known.filter(
+      ({ connection, server, pid }) =>
+        server !== now.server || !alive.has(pid) || (idle.has(pid) && isSilent(connection)),
+    );
     if (lost.length === 0) return;
     for (const { connection } of lost) {
-      connection.abandon('the database that answers now does not know this connection');
+      connection.abandon('the database that answers now does not know its statement');
     }
     this.options.connectionsAbandoned?.(lost.length);
   }
 
-  private async ask(
-    pids: readonly number[],
-  ): Promise<{ server: string; standby: boolean; pids: number[] } | undefined> {
+  private async ask(pids: readonly number[]): Promise<Known | undefined> {
     const client = new Client({
       connectionString: this.options.url,
       application_name: `${this.options.applicationName} watch`,
@@ -85,12 +99,14 @@ export class ConnectionWatch {
     client.on('error', () => undefined);
     try {
       await client.connect();
-      const { rows } = await client.query<{ server: string; standby: boolean; pids: number[] }>(WHO_LIVES, [
-        pids,
-      ]);
+      const { rows } = await client.query<Known>(WHO_LIVES, [pids]);
       return rows[0];
     } finally {
       void client.end().catch(() => undefined);
     }
   }
+}
+
+function isSilent(connection: PrimaryConnection): boolean {
+  return connection.silentForMs > SILENT_AFTER_MS;
 }

@@ -16,7 +16,10 @@ interface Read {
   readonly group: ReadGroup;
   /** Empty for a token. */
   readonly refusal: string;
-  /** Refused although the last token that this replica gave out still had life. */
+  /**
+   * Refused although the last token that this replica gave out still had life; not where the authorization is
+   * over, since nothing is handed out then (decision 0006).
+   */
   readonly needless: boolean;
 }
 
@@ -101,7 +104,8 @@ export class Reader {
     } catch (error) {
       refusal = error instanceof TokenBrokerError ? error.reason || `code ${error.code}` : String(error);
     }
-    const needless = refusal !== '' && Date.now() < (this.goodUntil.get(name) ?? 0);
+    const ended = refusal === 'REAUTHORIZATION_REQUIRED';
+    const needless = refusal !== '' && !ended && Date.now() < (this.goodUntil.get(name) ?? 0);
     this.reads.push({ at, ms: performance.now() - at, group, refusal, needless });
   }
 }
