@@ -78,6 +78,16 @@ export class Metrics {
         for (const state of Object.keys(byState) as ConnectionState[]) this.set({ state }, byState[state]);
       },
     });
+    new Gauge({
+      name: 'token_broker_reauthorizations_due',
+      help: 'Connections that will need their user within a time.',
+      labelNames: ['within'],
+      registers,
+      async collect() {
+        const { reauthorizationsDue } = await stats.current();
+        for (const [within, count] of Object.entries(reauthorizationsDue)) this.set({ within }, count);
+      },
+    });
   }
 
   /** Counts an event. */

@@ -23,6 +23,8 @@ export function applySave(database: FakeDatabase, row: FakeRow, save: RotationSa
     draft.dueAt = change.dueAt ?? draft.dueAt ?? database.clock.now();
     if (change.accessToken.variantKey === '') draft.expiresAt = change.accessToken.expiresAt;
     draft.tokenTtlMs = change.tokenTtlMs;
+    setOrForget(draft, 'refreshExpiresAt', change.refreshExpiresAt);
+    setOrForget(draft, 'authorizationExpiresAt', change.authorizationExpiresAt);
     draft.lastRotatedAt = database.clock.now();
     draft.failureCount = 0;
     delete draft.notBefore;
@@ -59,6 +61,16 @@ function applyFailure(draft: Draft, change: Exclude<RotationSave['change'], { ki
       draft.dueAt = change.probeAt;
       delete draft.notBefore;
   }
+}
+
+/** What is not known (any more) is not there. */
+export function setOrForget(
+  draft: Draft,
+  field: 'authorizedAt' | 'refreshExpiresAt' | 'authorizationExpiresAt',
+  value: number | undefined,
+): void {
+  delete draft[field];
+  if (value !== undefined) draft[field] = value;
 }
 
 /** The guard: failures are the present attempt's; a new token counts while the row is where it came from. */

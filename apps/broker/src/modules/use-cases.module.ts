@@ -10,6 +10,7 @@ import {
   Directory,
   HeldTokens,
   type EventSink,
+  type RotationProfiles,
   type Sealer,
 } from '#libs/core';
 import type { OAuth } from '#libs/oauth';
@@ -21,7 +22,7 @@ import {
   PostgresTokenStore,
 } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
-import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER } from './foundation.js';
+import { CONFIG, EVENTS, OAUTH, PROFILES, RANDOM, SEALER } from './foundation.js';
 
 const useCases: Provider[] = [
   {
@@ -85,6 +86,7 @@ const useCases: Provider[] = [
       events: EventSink,
       clock: FleetClock,
       random: () => number,
+      profiles: RotationProfiles,
     ) =>
       new BrowserAuthorization({
         links,
@@ -96,8 +98,19 @@ const useCases: Provider[] = [
         events,
         clock,
         random,
+        profiles,
       }),
-    inject: [ConnectLinks, Directory, PostgresConnectionStore, OAUTH, SEALER, EVENTS, FleetClock, RANDOM],
+    inject: [
+      ConnectLinks,
+      Directory,
+      PostgresConnectionStore,
+      OAUTH,
+      SEALER,
+      EVENTS,
+      FleetClock,
+      RANDOM,
+      PROFILES,
+    ],
   },
 ];
 

@@ -138,6 +138,22 @@ describe('P1, P4, P7: what a failure does', () => {
     expect(at(NOW - 60_000)).toMatchObject({ kind: 'doubted', probeAt: NOW + 3_540_000 });
   });
 
+  it('a denial says what had ended before, and when', () => {
+    const words = (fields: object): string => {
+      const final = { kind: 'final', code: 'invalid_grant', description: 'No.' } as const;
+      const exchange = { profile: STRICTEST, sentAt: NOW };
+      const change = changeAfterFailure(sampleConnection(fields), final, NOW, half, exchange);
+      return change.kind === 'denied' ? change.lastError.description : '';
+    };
+    const at = new Date(NOW - 1).toISOString();
+    expect(words({ refreshExpiresAt: NOW - 1 })).toBe(`No. (the refresh token had expired unused at ${at})`);
+    expect(words({ authorizationExpiresAt: NOW - 1, refreshExpiresAt: NOW - 1 })).toBe(
+      `No. (the authorization had ended at ${at})`,
+    );
+    expect(words({ authorizationExpiresAt: NOW + 1, refreshExpiresAt: NOW + 1 })).toBe('No.');
+    expect(words({ state: 'IN_DOUBT', refreshExpiresAt: NOW - 1 })).toMatch(/probe.*had expired unused/);
+  });
+
   it('P4: an attempt whose replica is gone is in doubt, and names it', () => {
     const attempt = { id: 'x', generation: 1, replica: 'replica-7', startedAt: 0, deadlineAt: 0 };
     expect(changeAfterDisappearance(sampleConnection({ attempt }), NOW, half, STRICTEST)).toMatchObject({
