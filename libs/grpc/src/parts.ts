@@ -20,6 +20,7 @@ export interface GrpcServerParts {
     | 'importRefreshToken'
     | 'get'
     | 'list'
+    | 'listReauthorizations'
     | 'rotate'
     | 'pause'
     | 'resume'
