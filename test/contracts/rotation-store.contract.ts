@@ -108,6 +108,20 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       expect(after?.attempt).toBeUndefined();
     });
 
+    it('a rotation brings the lifetimes of its refresh token, or forgets them', async () => {
+      const uid = await subject.addConnection();
+      const known = {
+        refreshExpiresAt: Date.now() + 600_000,
+        authorizationExpiresAt: Date.now() + 7_200_000,
+      };
+      await store.save(saveOf(await claimed(uid), { ...rotatedTo(2), ...known }));
+      expect(await store.find(uid)).toMatchObject(known);
+      await store.save(saveOf(await claimed(uid), rotatedTo(3)));
+      const after = await store.find(uid);
+      expect(after).not.toHaveProperty('refreshExpiresAt');
+      expect(after).not.toHaveProperty('authorizationExpiresAt');
+    });
+
     it('P3: a save outside the lock takes effect, and saving twice is saving once', async () => {
       const uid = await subject.addConnection();
       const claim = await claimed(uid);

@@ -37,6 +37,7 @@ describe('P9: at rest there is ciphertext only', () => {
       subjectKind: 1,
       subject: '',
       scopes: [],
+      authorizeTime: undefined,
     });
     await refusalOf(rotate(admin, 'clients/indicium/connections/imported'));
     await registerClient(test.stack, admin, 'wrong-secret', 'indicium-public', SCOPES);

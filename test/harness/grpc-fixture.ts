@@ -66,6 +66,7 @@ export function refusingParts(): GrpcServerParts & { events: { seen: BrokerEvent
       importRefreshToken: unexpected,
       get: unexpected,
       list: unexpected,
+      listReauthorizations: unexpected,
       rotate: unexpected,
       pause: unexpected,
       resume: unexpected,

@@ -8,6 +8,7 @@ import {
   type ConnectionQuery,
   type OAuthClient,
   type ClientFields,
+  type ReauthorizationQuery,
   type Refusal,
 } from '#libs/core';
 import type { GrpcServer, GrpcServerParts } from '#libs/grpc';
@@ -42,6 +43,9 @@ const CONNECTION: Connection = {
   revision: 3,
   createdAt: NOW - 90_000_000,
   updatedAt: NOW - 5_000,
+  authorizedAt: NOW - 86_400_000,
+  refreshExpiresAt: NOW + 2 * 86_400_000,
+  authorizationExpiresAt: NOW + 9 * 86_400_000,
 };
 const CLIENT: OAuthClient = {
   uid: 'u',
@@ -66,6 +70,8 @@ describe('brokerctl', () => {
   let query: ConnectionQuery | undefined;
   let updated: ClientFields | undefined;
   let imported: string | undefined;
+  let importedAt: number | undefined;
+  let forecast: ReauthorizationQuery | undefined;
 
   beforeAll(async () => {
     const ca = await TestCa.create();
@@ -91,8 +97,13 @@ describe('brokerctl', () => {
           query = asked;
           return { connections: [CONNECTION], nextPageToken: '' };
         },
+        listReauthorizations: async (_caller, asked) => {
+          forecast = asked;
+          return { connections: [CONNECTION], nextPageToken: '' };
+        },
         importRefreshToken: async (_caller, _name, given) => {
           imported = given.refreshToken.reveal();
+          importedAt = given.authorizedAt;
           return CONNECTION;
         },
         startAuthorization: async () => ({
@@ -225,6 +236,49 @@ describe('brokerctl', () => {
       code: 2,
       err: 'error: USAGE: The refresh token is empty.\n',
     });
+  });
+
+  test('an imported refresh token may say when its user authorized it', async () => {
+    const at = ['--authorized-at', '2026-04-01T12:00:00+02:00'];
+    expect((await brokerctl(['connections', 'import', 'indicium/x', ...at], { input: 'rt\n' })).code).toBe(0);
+    expect(importedAt).toBe(Date.parse('2026-04-01T10:00:00Z'));
+    const odd = ['--authorized-at', 'yesterday'];
+    expect(await brokerctl(['connections', 'import', 'indicium/x', ...odd], { input: 'rt\n' })).toMatchObject(
+      {
+        code: 2,
+        err: expect.stringContaining('a time like') as string,
+      },
+    );
+  });
+
+  test('what will need its user, and when', async () => {
+    const { out } = await brokerctl(['connections', 'forecast', '--within', '7d', '--client', 'indicium']);
+    expect(forecast).toMatchObject({ clientId: 'indicium', withinMs: 7 * 86_400_000, pageSize: 100 });
+    expect(out.split('\n')[0]).toMatch(/^NAME +NEEDS ITS USER +STATE +SUBJECT/);
+    // Its rotations fail: the refresh token's own end is what counts.
+    expect(out).toMatch(/^clients\/indicium\/connections\/ada +2026-05-03T12:00:00Z \(in 2d\) +ACTIVE +ada/m);
+    await brokerctl(['connections', 'forecast']);
+    expect(forecast).toMatchObject({ withinMs: 30 * 86_400_000 });
+    const card = (await brokerctl(['connections', 'get', 'indicium/ada'])).out;
+    expect(card).toMatch(/^refresh token expires +2026-05-03T12:00:00Z \(in 2d\)$/m);
+    expect(card).toMatch(/^needs its user +2026-05-03T12:00:00Z \(in 2d\)$/m);
+    expect(card).toMatch(/^authorized +2026-04-30T12:00:00Z \(1d ago\)$/m);
+  });
+
+  test('lifetimes of an OAuth client: set, shown, and taken back', async () => {
+    const { out } = await brokerctl([
+      'clients',
+      'update',
+      'indicium',
+      '--refresh-token-idle-ttl',
+      '15d',
+      '--authorization-ttl',
+      '0',
+    ]);
+    expect(updated).toMatchObject({ refreshTokenIdleTtlMs: 15 * 86_400_000 });
+    expect(updated).not.toHaveProperty('authorizationTtlMs');
+    expect(out).toMatch(/^refresh token idle ttl +15d$/m);
+    expect(out).not.toContain('authorization ttl');
   });
 
   test('an update names what is given, and the secret comes from standard input', async () => {

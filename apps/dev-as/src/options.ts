@@ -42,8 +42,12 @@ export interface DevAuthorizationServerOptions {
   dataDir?: string;
   /** Life of access tokens, default 3600 s. */
   accessTokenTtlSeconds?: number;
-  /** Life of refresh tokens and grants, default 30 days. */
+  /** How long a refresh token may be held unused, default 30 days; each exchange brings one that lives as long. */
   refreshTokenTtlSeconds?: number;
+  /** How long an authorization lasts, whatever is done with it: default as refresh tokens, 30 days at least. */
+  authorizationTtlSeconds?: number;
+  /** Whether answers say how long both last, default no. */
+  answerLifetimes?: boolean;
   /** Bearer token of the control API. Without it the control API answers 401 to everybody. */
   controlToken?: string;
   clients?: ClientRegistration[];

@@ -1,5 +1,6 @@
 import type { ClientRegistry } from './client-registry.js';
 import { createAdapter } from './adapter.js';
+import { answerLifetimes } from './answered-lifetimes.js';
 import { wireLedger } from './ledger-wiring.js';
 import type { Ledger } from './ledger.js';
 import { loadOidcProvider } from './load-oidc-provider.js';
@@ -20,6 +21,9 @@ export interface ProviderParts {
   users: ReadonlySet<string>;
   scopes: readonly string[];
   refreshTokenTtlSeconds: number;
+  authorizationTtlSeconds: number;
+  /** Whether answers say how long refresh tokens and authorizations last. */
+  answerLifetimes: boolean;
   /** Life of an access token for this client, right now. */
   accessTokenTtlSeconds: (clientId: string | undefined) => number;
 }
@@ -50,6 +54,7 @@ export async function createProvider(parts: ProviderParts): Promise<Provider> {
   // The front handler sets the forwarded headers from the issuer, so that every URL agrees with it.
   provider.proxy = true;
   addIndiciumParameters(provider);
+  if (parts.answerLifetimes) answerLifetimes(provider, parts.refreshTokenTtlSeconds);
   wireLedger(provider, parts.ledger, () => OidcProvider.ctx);
   return provider;
 }
@@ -87,7 +92,7 @@ function configuration(parts: ProviderParts, invalidTarget: (message: string) =>
       IdToken: 3600,
       AuthorizationCode: 60,
       RefreshToken: parts.refreshTokenTtlSeconds,
-      Grant: parts.refreshTokenTtlSeconds,
+      Grant: parts.authorizationTtlSeconds,
       Session: 14 * 24 * 3600,
       Interaction: 3600,
     },

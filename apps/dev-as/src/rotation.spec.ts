@@ -45,6 +45,28 @@ describe('refresh token rotation', () => {
     expect(JSON.stringify(server.ledger.entries)).not.toContain(tokens.refresh_token);
   });
 
+  it('says how long refresh tokens and authorizations last, where it is told to, and ends both in time', async () => {
+    expect(await connect(server)).not.toHaveProperty('refresh_token_expires_in');
+    const limited = await startForSpec({
+      refreshTokenTtlSeconds: 2,
+      authorizationTtlSeconds: 60,
+      answerLifetimes: true,
+    });
+    try {
+      const first = await connect(limited);
+      expect(first).toMatchObject({
+        refresh_token_expires_in: 2,
+        authorization_expires_in: expect.any(Number),
+      });
+      const next = await refresh(limited, first.refresh_token);
+      expect(next).toMatchObject({ refresh_token_expires_in: 2 });
+      await new Promise((resolve) => setTimeout(resolve, 2_100));
+      expect(await refresh(limited, next.refresh_token)).toMatchObject({ error: 'invalid_grant' });
+    } finally {
+      await limited.close();
+    }
+  });
+
   it('kills the whole chain, successor included, when a token is used twice', async () => {
     const other = await connect(server);
     const first = await connect(server);

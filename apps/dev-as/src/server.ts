@@ -68,6 +68,7 @@ export async function startDevAuthorizationServer(
     const control = new Control(store, ledger, clients, ttl);
     const faults = new Faults(options.seed);
     const resources = knownResources(issuer);
+    const refreshTokenTtlSeconds = options.refreshTokenTtlSeconds ?? DEFAULT_REFRESH_TOKEN_TTL_SECONDS;
     const provider = await createProvider({
       issuer,
       clients,
@@ -76,7 +77,11 @@ export async function startDevAuthorizationServer(
       keys,
       users,
       scopes: options.scopes ?? DEFAULT_SCOPES,
-      refreshTokenTtlSeconds: options.refreshTokenTtlSeconds ?? DEFAULT_REFRESH_TOKEN_TTL_SECONDS,
+      refreshTokenTtlSeconds,
+      authorizationTtlSeconds:
+        options.authorizationTtlSeconds ??
+        Math.max(refreshTokenTtlSeconds, DEFAULT_REFRESH_TOKEN_TTL_SECONDS),
+      answerLifetimes: options.answerLifetimes ?? false,
       accessTokenTtlSeconds: (clientId) => control.accessTokenTtlSeconds(clientId),
     });
     const resourceApi = createResourceApi(issuer, resources[0], keys);

@@ -78,6 +78,8 @@ export async function registerClient(
         updateTime: undefined,
         profileSettings: undefined,
         effectiveProfile: undefined,
+        refreshTokenIdleTtl: undefined,
+        authorizationTtl: undefined,
       },
     }),
   );

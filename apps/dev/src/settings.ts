@@ -15,6 +15,8 @@ export interface StackSettings {
   readonly tokenTtlSeconds: number;
   /** Instead of the embedded PostgreSQL. */
   readonly databaseUrl?: string;
+  /** Settings of the development authorization server, over those that the stack makes. */
+  readonly devAsEnvironment?: Readonly<Record<string, string>>;
   /** Settings of the brokers, over those that the stack makes. */
   readonly brokerEnvironment: Readonly<Record<string, string>>;
   /** Settings of the embedded PostgreSQL. */

@@ -195,6 +195,7 @@ export class DevelopmentStack {
         DEV_AS_TOKEN_TTL_SECONDS: String(settings.tokenTtlSeconds),
         DEV_AS_CONTROL_TOKEN: this.controlToken,
         DEV_AS_CLIENTS: JSON.stringify(this.devAsClients()),
+        ...settings.devAsEnvironment,
       },
       onLine: ({ text }) => void log.write(`${text}\n`),
     });

@@ -8,6 +8,7 @@ export * from './connect/authorize-in-browser.js';
 export * from './connect/connect-links.js';
 export * from './connect/ports.js';
 export * from './connection/connection.js';
+export * from './connection/lifetimes.js';
 export * from './connection/state.js';
 export * from './connection/variant.js';
 export * from './errors.js';

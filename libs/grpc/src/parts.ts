@@ -21,6 +21,7 @@ export interface GrpcServerParts {
     | 'importRefreshToken'
     | 'get'
     | 'list'
+    | 'listReauthorizations'
     | 'rotate'
     | 'pause'
     | 'resume'

@@ -52,6 +52,29 @@ describe('a granted answer', () => {
     expect(granted.kind === 'granted' && granted.expiresInMs).toBe(expected);
   });
 
+  it.each<[string, object, number | undefined, number | undefined]>([
+    ['of the draft', { refresh_token_timeout: 604_800, authorization_expires_in: 864_000 }, 604_800, 864_000],
+    ['of GitHub, Google and Entra', { refresh_token_expires_in: 15_897_600 }, 15_897_600, undefined],
+    ['of Keycloak', { refresh_expires_in: 1_800 }, 1_800, undefined],
+    ['of Keycloak’s offline tokens: none of their own', { refresh_expires_in: 0 }, undefined, undefined],
+    ['as a string', { refresh_token_expires_in: '60' }, 60, undefined],
+    ['of more than ten years, literally', { authorization_expires_in: 315_569_520 }, undefined, 315_569_520],
+    [
+      'that cannot be meant',
+      { refresh_token_timeout: 1e18, authorization_expires_in: -1 },
+      undefined,
+      undefined,
+    ],
+    ['beside one that makes no sense', { refresh_token_timeout: 'x', refresh_expires_in: 5 }, 5, undefined],
+  ])('has lifetimes %s', (_what, members, refresh, authorization) => {
+    const granted = judge(answer(200, { access_token: 'at', refresh_token: 'rt', ...members }));
+    if (granted.kind !== 'granted') throw new Error('not granted');
+    expect(granted.refreshTokenExpiresInMs).toBe(refresh === undefined ? undefined : refresh * 1_000);
+    expect(granted.authorizationExpiresInMs).toBe(
+      authorization === undefined ? undefined : authorization * 1_000,
+    );
+  });
+
   it.each([
     ['missing', {}],
     ['empty', { refresh_token: '' }],

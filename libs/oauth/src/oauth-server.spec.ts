@@ -168,7 +168,7 @@ describe('the token endpoint', () => {
     const profile = oauth.tokenEndpoint.profileOf(
       server.client({ profile: 'okta', profileSettings: { probe: 'never' } }),
     );
-    expect(profile).toEqual({ probe: 'never', reuse: 'revokes', graceWindowMs: 30_000 });
+    expect(profile).toEqual({ probe: 'never', reuse: 'revokes', rotates: true, graceWindowMs: 30_000 });
     expect(server.discoveries).toBe(0);
   });
 

@@ -60,7 +60,12 @@ describe('the presets', () => {
     ['entra', 'accepted', 0],
     ['google', 'accepted', 0],
   ])('%s: a reuse is %s, with a grace window of %i ms', (name, reuse, graceWindowMs) => {
-    expect(rotationProfileOf(client(name))).toEqual({ probe: 'late', reuse, graceWindowMs });
+    expect(rotationProfileOf(client(name))).toEqual({
+      probe: 'late',
+      reuse,
+      rotates: name !== 'google',
+      graceWindowMs,
+    });
   });
 });
 

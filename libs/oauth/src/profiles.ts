@@ -23,7 +23,7 @@ export function profileOf(client: OAuthClient): Profile {
 /** What rotations have to know of it beforehand. Tokens that are not rotated may be used again. */
 export function rotationProfileOf(client: OAuthClient): RotationProfile {
   const { probe, reuse, rotates, graceWindowMs } = profileOf(client);
-  return { probe, reuse: rotates ? reuse : 'accepted', graceWindowMs };
+  return { probe, reuse: rotates ? reuse : 'accepted', rotates, graceWindowMs };
 }
 
 /** The presets, and what OAuth clients may set of their own. */

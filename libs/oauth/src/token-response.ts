@@ -1,6 +1,23 @@
 /** Ten years: whoever says more does not mean it. */
 const LONGEST_TTL_SECONDS = 10 * 365 * 24 * 60 * 60;
 
+/**
+ * A hundred years. "Clients MUST treat all large values as literals"
+ * (draft-ietf-oauth-refresh-token-expiration-03, section 6.1.2); what is larger cannot be meant.
+ */
+const LONGEST_LIFE_SECONDS = 10 * LONGEST_TTL_SECONDS;
+
+/**
+ * Where servers say how long the refresh token may be held without being used, in seconds: the draft's name, that
+ * of its first versions, of Entra, GitHub and Google, and Keycloak's, whose 0 means that the token itself has no
+ * end (offline tokens; the session may have one all the same) and is as if it were missing.
+ */
+const REFRESH_TOKEN_LIFE = [
+  'refresh_token_timeout',
+  'refresh_token_expires_in',
+  'refresh_expires_in',
+] as const;
+
 /** RFC 6749 section 3.3; what is none would not even be storable. */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/;
 
@@ -11,6 +28,8 @@ export interface TokenResponse {
   readonly expiresInMs?: number;
   readonly refreshToken?: string;
   readonly scopes?: readonly string[];
+  readonly refreshTokenExpiresInMs?: number;
+  readonly authorizationExpiresInMs?: number;
 }
 
 /** Reads a successful answer; `undefined` where it has no access token. What makes no sense is left out. */
@@ -20,12 +39,18 @@ export function tokenResponseOf(body: Readonly<Record<string, unknown>>): TokenR
   const expiresInMs = ttlMs(body['expires_in']);
   const refreshToken = body['refresh_token'];
   const scopes = scopesOf(body['scope']);
+  const refreshTokenExpiresInMs = REFRESH_TOKEN_LIFE.map((name) =>
+    ttlMs(body[name], LONGEST_LIFE_SECONDS),
+  ).find((ms) => ms !== undefined);
+  const authorizationExpiresInMs = ttlMs(body['authorization_expires_in'], LONGEST_LIFE_SECONDS);
   return {
     accessToken,
     tokenType: tokenTypeOf(body['token_type']),
     ...(expiresInMs === undefined ? {} : { expiresInMs }),
     ...(typeof refreshToken === 'string' && refreshToken !== '' ? { refreshToken } : {}),
     ...(scopes.length > 0 ? { scopes } : {}),
+    ...(refreshTokenExpiresInMs === undefined ? {} : { refreshTokenExpiresInMs }),
+    ...(authorizationExpiresInMs === undefined ? {} : { authorizationExpiresInMs }),
   };
 }
 
@@ -53,9 +78,9 @@ export function tokenTypeOf(value: unknown): string {
 }
 
 /** Seconds as a number or, against the RFC and yet common, as a string of digits. */
-function ttlMs(value: unknown): number | undefined {
+function ttlMs(value: unknown, longest = LONGEST_TTL_SECONDS): number | undefined {
   const seconds = typeof value === 'string' && /^\d{1,12}(\.\d+)?$/.test(value) ? Number(value) : value;
-  if (typeof seconds !== 'number' || !(seconds > 0) || seconds > LONGEST_TTL_SECONDS) return undefined;
+  if (typeof seconds !== 'number' || !(seconds > 0) || seconds > longest) return undefined;
   return Math.floor(seconds * 1_000) || undefined;
 }
 

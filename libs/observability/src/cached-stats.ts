@@ -5,6 +5,8 @@ import type { ConnectionState } from '#libs/core';
 export interface ConnectionFigures {
   readonly byState: Readonly<Record<ConnectionState, number>>;
   readonly oldestOverdueMs: number;
+  /** By how far is looked ahead: `1d`, `7d`, `30d`. */
+  readonly reauthorizationsDue: Readonly<Record<string, number>>;
 }
 
 /** Where the figures come from. Rejects while the database is away. */
@@ -18,6 +20,7 @@ const FRESH_MS = 5_000;
 const NONE: ConnectionFigures = {
   byState: { ACTIVE: 0, IN_DOUBT: 0, REAUTHORIZATION_REQUIRED: 0, PAUSED: 0, REVOKED: 0 },
   oldestOverdueMs: 0,
+  reauthorizationsDue: { '1d': 0, '7d': 0, '30d': 0 },
 };
 
 /** Keeps figures for a while, and beyond that while the database is away; their age says so. */

@@ -91,6 +91,12 @@ export class Metrics {
     this.gauges('connections', 'Connections by state.', 'state', async () =>
       Object.entries((await stats.current()).byState),
     );
+    this.gauges(
+      'reauthorizations_due',
+      'Connections that will need their user within a time.',
+      'within',
+      async () => Object.entries((await stats.current()).reauthorizationsDue),
+    );
   }
 
   /** Counts an event. */

@@ -48,6 +48,7 @@ describe('metrics', () => {
   const figures = {
     byState: { ACTIVE: 3, IN_DOUBT: 1, REAUTHORIZATION_REQUIRED: 0, PAUSED: 0, REVOKED: 0 },
     oldestOverdueMs: 2_500,
+    reauthorizationsDue: { '1d': 1, '7d': 4, '30d': 9 },
   };
   const read: BrokerEvent = {
     type: 'token.read',
@@ -89,6 +90,7 @@ describe('metrics', () => {
     expect(text).toContain('token_broker_rotations_total{outcome="denied",trigger="schedule"} 1');
     expect(text).toContain('token_broker_connections{state="ACTIVE"} 3');
     expect(text).toContain('token_broker_oldest_overdue_seconds 2.5');
+    expect(text).toContain('token_broker_reauthorizations_due{within="7d"} 4');
     expect(text).toContain('token_broker_held_connections 7');
     expect(text).toContain('token_broker_pending_saves 2');
     expect(text).toContain('token_broker_database_up 1');

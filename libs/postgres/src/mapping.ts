@@ -40,6 +40,11 @@ export function toConnection(row: ConnectionRow): Connection {
     ...(row.expires_at === null ? {} : { expiresAt: row.expires_at.getTime() }),
     ...(row.token_ttl_ms === null ? {} : { tokenTtlMs: Number(row.token_ttl_ms) }),
     ...(row.last_rotated_at === null ? {} : { lastRotatedAt: row.last_rotated_at.getTime() }),
+    ...(row.authorized_at === null ? {} : { authorizedAt: row.authorized_at.getTime() }),
+    ...(row.refresh_expires_at === null ? {} : { refreshExpiresAt: row.refresh_expires_at.getTime() }),
+    ...(row.authorization_expires_at === null
+      ? {}
+      : { authorizationExpiresAt: row.authorization_expires_at.getTime() }),
     ...(attempt ? { attempt } : {}),
     ...(doubt ? { doubt } : {}),
     ...(lastError ? { lastError } : {}),

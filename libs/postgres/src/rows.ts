@@ -45,6 +45,11 @@ export class ConnectionRow {
   @Column('bigint', { default: 1 }) revision!: string;
   @Column('timestamptz', { default: () => 'now()' }) created_at!: Date;
   @Column('timestamptz', { default: () => 'now()' }) updated_at!: Date;
+  @Column('timestamptz', { nullable: true }) authorized_at!: Date | null;
+  @Column('timestamptz', { nullable: true }) refresh_expires_at!: Date | null;
+  @Column('timestamptz', { nullable: true }) authorization_expires_at!: Date | null;
+  /** Made by the database from the others, for listing by it. */
+  @Column({ type: 'timestamptz', nullable: true, insert: false, update: false }) reauthorize_at!: Date | null;
 }
 
 /** An access token of one variant. */
@@ -91,6 +96,8 @@ export class OAuthClientRow {
   @Column('timestamptz', { default: () => 'now()' }) created_at!: Date;
   @Column('timestamptz', { default: () => 'now()' }) updated_at!: Date;
   @Column('jsonb', { nullable: true }) profile_settings!: Partial<ProfileSettings> | null;
+  @Column('bigint', { nullable: true }) refresh_token_idle_ttl_ms!: string | null;
+  @Column('bigint', { nullable: true }) authorization_ttl_ms!: string | null;
 }
 
 /** A workload; what authenticates as it is in {@link WorkloadIdentityRow}. */

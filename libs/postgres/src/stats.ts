@@ -7,7 +7,12 @@ export interface ConnectionFigures {
   readonly byState: Record<ConnectionState, number>;
   /** How long the most overdue rotation has been waiting, in milliseconds; zero where none is. */
   readonly oldestOverdueMs: number;
+  /** How many connections will need their user within a time; those that need them already do not count. */
+  readonly reauthorizationsDue: Record<ReauthorizationHorizon, number>;
 }
+
+/** The times that are looked ahead. */
+export type ReauthorizationHorizon = '1d' | '7d' | '30d';
 
 /** Counts connections. @throws {StoreUnavailableError} */
 export async function connectionFigures(source: DataSource): Promise<ConnectionFigures> {
@@ -18,7 +23,7 @@ export async function connectionFigures(source: DataSource): Promise<ConnectionF
     PAUSED: 0,
     REVOKED: 0,
   };
-  const [counts, [overdue]] = await translated(() =>
+  const [counts, [overdue], [due]] = await translated(() =>
     Promise.all([
       source.query<{ state: ConnectionState; count: string }[]>(
         'SELECT state, count(*) AS count FROM token_broker.connection GROUP BY state',
@@ -27,8 +32,15 @@ export async function connectionFigures(source: DataSource): Promise<ConnectionF
         `SELECT extract(epoch FROM now() - min(planned_at))::float8 * 1000 AS ms
          FROM token_broker.connection WHERE state IN ('ACTIVE', 'IN_DOUBT')`,
       ),
+      source.query<[Record<ReauthorizationHorizon, string>]>(
+        `SELECT count(*) FILTER (WHERE reauthorize_at <= now() + interval '1 day') AS "1d",
+           count(*) FILTER (WHERE reauthorize_at <= now() + interval '7 days') AS "7d", count(*) AS "30d"
+         FROM token_broker.connection
+         WHERE reauthorize_at <= now() + interval '30 days' AND state <> 'REAUTHORIZATION_REQUIRED'`,
+      ),
     ]),
   );
   for (const { state, count } of counts) byState[state] = Number(count);
-  return { byState, oldestOverdueMs: Math.max(0, overdue.ms ?? 0) };
+  const reauthorizationsDue = { '1d': Number(due['1d']), '7d': Number(due['7d']), '30d': Number(due['30d']) };
+  return { byState, oldestOverdueMs: Math.max(0, overdue.ms ?? 0), reauthorizationsDue };
 }

@@ -135,6 +135,8 @@ async function register(
       profile: 'indicium',
       profileSettings: undefined,
       effectiveProfile: undefined,
+      refreshTokenIdleTtl: undefined,
+      authorizationTtl: undefined,
       rotateAt,
       redirectUri: '',
       // For answers that do not say.

@@ -23,6 +23,8 @@ export function applySave(database: FakeDatabase, row: FakeRow, save: RotationSa
     draft.dueAt = change.dueAt ?? draft.dueAt ?? database.clock.now();
     if (change.accessToken.variantKey === '') draft.expiresAt = change.accessToken.expiresAt;
     draft.tokenTtlMs = change.tokenTtlMs;
+    setOrForget(draft, 'refreshExpiresAt', change.refreshExpiresAt);
+    setOrForget(draft, 'authorizationExpiresAt', change.authorizationExpiresAt);
     draft.lastRotatedAt = database.clock.now();
     draft.failureCount = 0;
     delete draft.notBefore;
@@ -76,6 +78,16 @@ function applyFailure(
         ...(change.askSpool === undefined ? {} : { spoolId: change.askSpool }),
       };
   }
+}
+
+/** What is not known (any more) is not there. */
+export function setOrForget(
+  draft: Draft,
+  field: 'authorizedAt' | 'refreshExpiresAt' | 'authorizationExpiresAt',
+  value: number | undefined,
+): void {
+  delete draft[field];
+  if (value !== undefined) draft[field] = value;
 }
 
 /** The guard: failures are the attempt's, or the doubt's; a new token counts while the row is where it came from. */

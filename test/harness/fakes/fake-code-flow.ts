@@ -10,7 +10,14 @@ export class FakeCodeFlow implements AuthorizationCodeFlow {
   readonly answers: CodeAnswer[] = [];
   readonly secrets: Array<Secret | undefined> = [];
   /** What the next grants have in them, or lack. */
-  grants: { subject?: string; scopes?: readonly string[]; refreshToken?: false; expiresInMs?: number } = {};
+  grants: {
+    subject?: string;
+    scopes?: readonly string[];
+    refreshToken?: false;
+    expiresInMs?: number;
+    refreshTokenExpiresInMs?: number;
+    authorizationExpiresInMs?: number;
+  } = {};
   /** Present: the next exchange throws it. */
   failure: Error | undefined;
 

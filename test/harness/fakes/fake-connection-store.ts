@@ -1,6 +1,7 @@
 import {
   BrokerError,
   nextState,
+  reauthorizeAt,
   type AuthorizationRequest,
   type AuthorizationRequestStore,
   type CompletedAuthorization,
@@ -10,8 +11,9 @@ import {
   type ConnectionPage,
   type ConnectionStore,
   type NewConnection,
+  type ReauthorizationQuery,
 } from '#libs/core';
-import type { Draft } from './apply-save.js';
+import { setOrForget, type Draft } from './apply-save.js';
 import type { FakeDatabase, FakeRow } from './fake-database.js';
 
 /** `ConnectionStore` and `AuthorizationRequestStore` in memory. */
@@ -49,6 +51,20 @@ export class FakeConnectionStore implements ConnectionStore, AuthorizationReques
       connections: [...this.database.rows.values()].map(({ connection }) => connection),
       nextPageToken: '',
     }));
+  }
+
+  async listReauthorizations(query: ReauthorizationQuery): Promise<ConnectionPage> {
+    return this.database.run('administer', () => {
+      const timeOf = (connection: Connection): number => reauthorizeAt(connection) ?? Infinity;
+      const found = [...this.database.rows.values()]
+        .map(({ connection }) => connection)
+        .filter((one) => timeOf(one) <= this.database.clock.now() + query.withinMs)
+        .filter(({ clientId }) => query.clientId === undefined || clientId === query.clientId)
+        .sort((a, b) => timeOf(a) - timeOf(b) || (a.uid < b.uid ? -1 : 1));
+      const start = Number(query.pageToken);
+      const end = start + query.pageSize;
+      return { connections: found.slice(start, end), nextPageToken: end < found.length ? String(end) : '' };
+    });
   }
 
   async transition(uid: string, event: ConnectionEvent): Promise<Connection | undefined> {
@@ -89,6 +105,9 @@ export class FakeConnectionStore implements ConnectionStore, AuthorizationReques
         tokenTtlMs: done.tokenTtlMs,
         revision: draft.revision + 1,
       } satisfies Partial<Connection>);
+      for (const field of ['authorizedAt', 'refreshExpiresAt', 'authorizationExpiresAt'] as const) {
+        setOrForget(draft, field, done[field]);
+      }
       row.connection = draft;
       row.lastAttemptId = undefined;
       row.tokens.clear();

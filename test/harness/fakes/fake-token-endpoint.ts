@@ -33,7 +33,12 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   /** Waited for on the way to the server and on the way back: tests reorder what happens with it. */
   pace: (point: 'to the server' | 'from the server') => Promise<void> = () => Promise.resolve();
   /** What an access token is granted with. */
-  grants: { expiresInMs?: number; scopes?: readonly string[] } = { expiresInMs: 3_600_000 };
+  grants: {
+    expiresInMs?: number;
+    scopes?: readonly string[];
+    refreshTokenExpiresInMs?: number;
+    authorizationExpiresInMs?: number;
+  } = { expiresInMs: 3_600_000 };
   /** `Retry-After` of refusals. */
   retryAfterMs: number | undefined;
   /** Present: no exchange can be made ready. */

@@ -99,6 +99,7 @@ const useCases: Provider[] = [
       events: EventSink,
       clock: FleetClock,
       random: () => number,
+      profiles: RotationProfiles,
     ) =>
       new BrowserAuthorization({
         links,
@@ -110,8 +111,19 @@ const useCases: Provider[] = [
         events,
         clock,
         random,
+        profiles,
       }),
-    inject: [ConnectLinks, Directory, PostgresConnectionStore, OAUTH, SEALER, EVENTS, FleetClock, RANDOM],
+    inject: [
+      ConnectLinks,
+      Directory,
+      PostgresConnectionStore,
+      OAUTH,
+      SEALER,
+      EVENTS,
+      FleetClock,
+      RANDOM,
+      PROFILES,
+    ],
   },
 ];
 

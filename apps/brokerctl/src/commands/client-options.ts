@@ -31,6 +31,10 @@ export interface ClientOptions {
   readonly tokenEndpoint?: string;
   readonly revocationEndpoint?: string;
   readonly jwksUri?: string;
+  /** Milliseconds; zero is none. */
+  readonly refreshTokenIdleTtl?: number;
+  /** Milliseconds; zero is none. */
+  readonly authorizationTtl?: number;
   /** `key=value`, each. */
   readonly profileSetting?: readonly string[];
 }
@@ -62,6 +66,8 @@ export function clientFromOptions(name: string, options: ClientOptions, secret: 
     updateTime: undefined,
     profileSettings: profileSettingsFrom(options.profileSetting).settings,
     effectiveProfile: undefined,
+    refreshTokenIdleTtl: lifetime(options.refreshTokenIdleTtl),
+    authorizationTtl: lifetime(options.authorizationTtl),
   };
 }
 
@@ -77,12 +83,19 @@ export function maskOf(options: ClientOptions): string[] {
     ['profile', options.profile !== undefined],
     ['rotate_at', options.rotateAt !== undefined],
     ['default_token_ttl', options.defaultTokenTtl !== undefined],
+    ['refresh_token_idle_ttl', options.refreshTokenIdleTtl !== undefined],
+    ['authorization_ttl', options.authorizationTtl !== undefined],
   ];
   const { named } = profileSettingsFrom(options.profileSetting);
   return [
     ...given.filter(([, is]) => is).map(([path]) => path),
     ...named.map((key) => `profile_settings.${key}`),
   ];
+}
+
+/** Unset: what is named in the update mask and unset goes back to what the server answers. */
+function lifetime(ms: number | undefined): Client['authorizationTtl'] {
+  return ms ? toDuration(ms) : undefined;
 }
 
 function hasEndpoints(options: ClientOptions): boolean {

@@ -122,6 +122,16 @@ function withFields(command: Command): Command {
       numberBetween(0.1, 0.9),
     )
     .option('--default-token-ttl <duration>', 'the life to assume where an answer names none', duration)
+    .option(
+      '--refresh-token-idle-ttl <duration>',
+      'how long a refresh token may be held unused; 0: as the server answers',
+      duration,
+    )
+    .option(
+      '--authorization-ttl <duration>',
+      'how long an authorization lasts from when its user gave it; 0: as the server answers',
+      duration,
+    )
     .option('--authorization-endpoint <url>', 'instead of discovery, with --token-endpoint')
     .option('--token-endpoint <url>', 'instead of discovery, with --authorization-endpoint')
     .option('--revocation-endpoint <url>', 'where there is one, without discovery')
@@ -147,6 +157,10 @@ function clientTable(clients: readonly Client[]): string {
   );
 }
 
+function ttl(duration: Client['defaultTokenTtl']): string {
+  return duration ? span(durationMillis(duration)) : '-';
+}
+
 function clientCard(client: Client, now: number): string {
   const { endpoints, defaultTokenTtl, effectiveProfile, profileSettings } = client;
   return card([
@@ -157,7 +171,9 @@ function clientCard(client: Client, now: number): string {
     ['scopes', client.scopes.join(' ')],
     ['profile', client.profile],
     ['rotate at', String(client.rotateAt)],
-    ['default token ttl', defaultTokenTtl ? span(durationMillis(defaultTokenTtl)) : '-'],
+    ['default token ttl', ttl(defaultTokenTtl)],
+    ['refresh token idle ttl', ttl(client.refreshTokenIdleTtl)],
+    ['authorization ttl', ttl(client.authorizationTtl)],
     ['redirect uri', client.redirectUri],
     ['authorization endpoint', endpoints?.authorizationEndpoint ?? '-'],
     ['token endpoint', endpoints?.tokenEndpoint ?? '-'],

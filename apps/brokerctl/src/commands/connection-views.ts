@@ -20,13 +20,29 @@ export function connectionTable(connections: readonly Connection[], now: number)
       { title: 'GENERATION', of: ({ generation }) => String(generation) },
       { title: 'EXPIRES', of: ({ expireTime }) => when(expireTime, now) },
       { title: 'NEXT ROTATION', of: ({ rotateTime }) => when(rotateTime, now) },
-      {
-        title: 'LAST ERROR',
-        of: ({ lastError }) => (lastError.length > 60 ? `${lastError.slice(0, 57)}...` : lastError),
-      },
+      { title: 'LAST ERROR', of: ({ lastError }) => clipped(lastError) },
     ],
     connections,
   );
+}
+
+/** Connections that will need their user, soonest first. */
+export function forecastTable(connections: readonly Connection[], now: number): string {
+  return table<Connection>(
+    [
+      { title: 'NAME', of: ({ name }) => name },
+      { title: 'NEEDS ITS USER', of: ({ reauthorizeTime }) => when(reauthorizeTime, now) },
+      { title: 'STATE', of: ({ state }) => State[state] },
+      { title: 'SUBJECT', of: ({ subject }) => subject },
+      { title: 'AUTHORIZED', of: ({ authorizeTime }) => when(authorizeTime, now) },
+      { title: 'LAST ERROR', of: ({ lastError }) => clipped(lastError) },
+    ],
+    connections,
+  );
+}
+
+function clipped(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 /** All that is known of one. */
@@ -41,6 +57,9 @@ export function connectionCard(connection: Connection, now: number): string {
     ['expires', when(connection.expireTime, now)],
     ['next rotation', when(connection.rotateTime, now)],
     ['last rotation', when(connection.lastRotateTime, now)],
+    ['authorized', when(connection.authorizeTime, now)],
+    ['refresh token expires', when(connection.refreshTokenExpireTime, now)],
+    ['needs its user', when(connection.reauthorizeTime, now)],
     ['failures in a row', connection.failureCount === 0 ? '-' : String(connection.failureCount)],
     ['last error', connection.lastError],
     ['created', when(connection.createTime, now)],

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import type { Timestamp } from '#proto/google/protobuf/timestamp';
 import {
   Connection_State as State,
   Connection_SubjectKind as SubjectKind,
@@ -9,12 +10,15 @@ import { readSecret } from '../input/secret-input.js';
 import { absolute, span, millisOf } from '../output/times.js';
 import type { Session } from '../session.js';
 import type { Terminal } from '../terminal.js';
-import { action, numberBetween, several } from './command.js';
-import { CONNECTION_ENUMS, connectionCard, connectionTable } from './connection-views.js';
+import { toDuration } from '../input/duration.js';
+import { instant } from '../input/instant.js';
+import { action, duration, numberBetween, several } from './command.js';
+import { CONNECTION_ENUMS, connectionCard, connectionTable, forecastTable } from './connection-views.js';
 
 const NAME = 'clients/{client}/connections/{connection}, or {client}/{connection}';
 const STATES = ['ACTIVE', 'IN_DOUBT', 'REAUTHORIZATION_REQUIRED', 'PAUSED', 'REVOKED'] as const;
 const PAGE = 1_000;
+const FORECAST_MS = 30 * 24 * 3_600_000;
 
 interface Scoped {
   readonly scope?: readonly string[];
@@ -39,12 +43,42 @@ function addReading(connections: Command, terminal: Terminal): void {
       action<{ client?: string; state?: (typeof STATES)[number]; limit: number }>(
         terminal,
         async (session, _args, options) => {
-          const found = await listUpTo(session, options.limit, {
-            parent: options.client === undefined ? 'clients/-' : clientName(options.client),
-            state: options.state === undefined ? State.UNSPECIFIED : State[options.state],
-          });
+          const { connections: service } = session.broker;
+          const parent = parentOf(options.client);
+          const state = options.state === undefined ? State.UNSPECIFIED : State[options.state];
+          const found = await upTo(options.limit, (page) =>
+            session.call(service.listConnections.bind(service), { parent, state, ...page }),
+          );
           session.show({ connections: found.connections }, CONNECTION_ENUMS, () =>
             connectionTable(found.connections, terminal.now()),
+          );
+          if (found.more)
+            terminal.stderr.write(`There are more than ${options.limit}; --limit shows more of them.\n`);
+        },
+      ),
+    );
+  connections
+    .command('forecast')
+    .description('list the connections that will need their user, soonest first; those that do already lead')
+    .addOption(
+      new Option('--within <duration>', 'how far to look ahead')
+        .argParser(duration)
+        .default(FORECAST_MS, '30d'),
+    )
+    .option('--client <client>', 'only those of one OAuth client')
+    .option('--limit <count>', 'how many at the most', numberBetween(1, 1_000_000), 100)
+    .action(
+      action<{ client?: string; within: number; limit: number }>(
+        terminal,
+        async (session, _args, options) => {
+          const { connections: service } = session.broker;
+          const parent = parentOf(options.client);
+          const within = toDuration(options.within);
+          const found = await upTo(options.limit, (page) =>
+            session.call(service.listReauthorizations.bind(service), { parent, within, ...page }),
+          );
+          session.show({ connections: found.connections }, CONNECTION_ENUMS, () =>
+            forecastTable(found.connections, terminal.now()),
           );
           if (found.more)
             terminal.stderr.write(`There are more than ${options.limit}; --limit shows more of them.\n`);
@@ -113,23 +147,24 @@ function addBeginning(connections: Command, terminal: Terminal): void {
     )
     .option('--subject <sub>', 'its subject at the authorization server')
     .option('--service-account', 'its subject is a technical account, not a person')
+    .option('--authorized-at <time>', 'when its user authorized it, as 2026-05-01T12:00:00Z', instant)
     .action(
-      action<Scoped & { file?: string; subject?: string; serviceAccount?: boolean }>(
-        terminal,
-        async (session, [name = ''], options) => {
-          const parts = newConnection(name);
-          const refreshToken = await readSecret(terminal, 'refresh token', options.file);
-          const method = session.broker.connections.importConnection.bind(session.broker.connections);
-          const answer = await session.call(method, {
-            ...parts,
-            refreshToken: refreshToken.reveal(),
-            subjectKind: options.serviceAccount ? SubjectKind.SERVICE_ACCOUNT : SubjectKind.USER,
-            subject: options.subject ?? '',
-            scopes: [...(options.scope ?? [])],
-          });
-          showOne(session, answer.connection);
-        },
-      ),
+      action<
+        Scoped & { file?: string; subject?: string; serviceAccount?: boolean; authorizedAt?: Timestamp }
+      >(terminal, async (session, [name = ''], options) => {
+        const parts = newConnection(name);
+        const refreshToken = await readSecret(terminal, 'refresh token', options.file);
+        const method = session.broker.connections.importConnection.bind(session.broker.connections);
+        const answer = await session.call(method, {
+          ...parts,
+          refreshToken: refreshToken.reveal(),
+          subjectKind: options.serviceAccount ? SubjectKind.SERVICE_ACCOUNT : SubjectKind.USER,
+          subject: options.subject ?? '',
+          scopes: [...(options.scope ?? [])],
+          authorizeTime: options.authorizedAt,
+        });
+        showOne(session, answer.connection);
+      }),
     );
 }
 
@@ -171,17 +206,23 @@ function showOne(session: Session, connection: Connection | undefined): void {
   session.show(connection, CONNECTION_ENUMS, () => connectionCard(connection, session.terminal.now()));
 }
 
-async function listUpTo(
-  session: Session,
+function parentOf(client: string | undefined): string {
+  return client === undefined ? 'clients/-' : clientName(client);
+}
+
+/** Page after page, until there are enough. */
+async function upTo(
   limit: number,
-  query: { parent: string; state: State },
+  list: (page: { pageSize: number; pageToken: string }) => Promise<{
+    connections: Connection[];
+    nextPageToken: string;
+  }>,
 ): Promise<{ connections: Connection[]; more: boolean }> {
-  const method = session.broker.connections.listConnections.bind(session.broker.connections);
   const connections: Connection[] = [];
   let pageToken = '';
   do {
     const pageSize = Math.min(PAGE, limit - connections.length);
-    const page = await session.call(method, { ...query, pageSize, pageToken });
+    const page = await list({ pageSize, pageToken });
     connections.push(...page.connections);
     pageToken = page.nextPageToken;
   } while (pageToken !== '' && connections.length < limit);

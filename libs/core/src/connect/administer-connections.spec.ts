@@ -58,6 +58,10 @@ describe('P8: roles', () => {
     ['resume', (caller) => admin.resume(caller, U1)],
     ['get', (caller) => admin.get(caller, U1)],
     ['list', (caller) => admin.list(caller, { pageSize: 10, pageToken: '' })],
+    [
+      'listReauthorizations',
+      (caller) => admin.listReauthorizations(caller, { withinMs: 0, pageSize: 10, pageToken: '' }),
+    ],
   ];
 
   it.each(operations)('%s is nothing for a workload without a role', async (_name, operation) => {
@@ -73,6 +77,10 @@ describe('P8: roles', () => {
   it('readers read', async () => {
     expect(await admin.get(READER, U1)).toMatchObject({ uid: 'uid-1' });
     expect((await admin.list(READER, { pageSize: 10, pageToken: '' })).connections).toHaveLength(1);
+    const forecast = { withinMs: 86_400_000, pageSize: 10, pageToken: '' };
+    expect((await admin.listReauthorizations(READER, forecast)).connections).toEqual([]);
+    world.database.patch('uid-1', { authorizationExpiresAt: world.clock.now() + 86_400_000 });
+    expect((await admin.listReauthorizations(READER, forecast)).connections).toHaveLength(1);
     await expect(admin.get(READER, NEW)).rejects.toEqual(aRefusal('CONNECTION_NOT_FOUND'));
   });
 });
@@ -128,6 +136,19 @@ describe('createServiceAccount', () => {
 });
 
 describe('importRefreshToken', () => {
+  it('knows when its authorization ends, where it is said when it was given', async () => {
+    world.clients.set('c', sampleClient({ authorizationTtlMs: 30 * 86_400_000 }));
+    const authorizedAt = world.clock.now() - 10 * 86_400_000;
+    const created = await admin.importRefreshToken(OPERATOR, NEW, imported({ authorizedAt }));
+    expect(created).toMatchObject({ authorizedAt, authorizationExpiresAt: authorizedAt + 30 * 86_400_000 });
+    const later = { clientId: 'c', connectionId: 'later' };
+    const future = imported({ authorizedAt: world.clock.now() + 1 });
+    await expect(admin.importRefreshToken(OPERATOR, later, future)).rejects.toEqual(
+      aRefusal('INVALID_REQUEST', /future/),
+    );
+    expect(await admin.importRefreshToken(OPERATOR, later, imported({}))).not.toHaveProperty('authorizedAt');
+  });
+
   it('P9: keeps it sealed for its place, due at once', async () => {
     const created = await admin.importRefreshToken(OPERATOR, NEW, imported({ subject: 'ada' }));
     expect(created).toMatchObject({

@@ -15,7 +15,7 @@ import type { DemandRotations } from '../rotation/rotate-on-demand.js';
 import { sealingContext, type Sealer } from '../sealer.js';
 import type { Secret } from '../secret.js';
 import type { ConnectLinks } from './connect-links.js';
-import type { ConnectionPage, ConnectionQuery, ConnectionStore } from './ports.js';
+import type { ConnectionPage, ConnectionQuery, ConnectionStore, ReauthorizationQuery } from './ports.js';
 
 /** Scopes that make sense for users only (OpenID Connect Core section 11). */
 const USER_SCOPES = new Set(['openid', 'offline_access', 'profile', 'email']);
@@ -104,12 +104,18 @@ export class ConnectionAdministration {
       readonly subjectKind: SubjectKind;
       readonly subject: string;
       readonly scopes: readonly string[];
+      /** When its user authorized it, where that is known. */
+      readonly authorizedAt?: number;
     },
   ): Promise<Connection> {
     requireRole(caller, 'OPERATOR');
     checkScopes(given.scopes);
     if (given.refreshToken.reveal().trim() === '') {
       throw BrokerError.of('INVALID_REQUEST', 'refresh_token is empty. Give the refresh token to take over.');
+    }
+    const { authorizedAt } = given;
+    if (authorizedAt !== undefined && authorizedAt > this.parts.clock.now()) {
+      throw BrokerError.of('INVALID_REQUEST', 'authorize_time is in the future.');
     }
     const client = await this.clientOf(name.clientId);
     const uid = randomUUID();
@@ -128,6 +134,10 @@ export class ConnectionAdministration {
       ),
       scopes: given.scopes.length > 0 ? given.scopes : client.scopes,
       due: true,
+      ...(authorizedAt === undefined ? {} : { authorizedAt }),
+      ...(authorizedAt === undefined || client.authorizationTtlMs === undefined
+        ? {}
+        : { authorizationExpiresAt: authorizedAt + client.authorizationTtlMs }),
     });
   }
 
@@ -141,6 +151,12 @@ export class ConnectionAdministration {
   async list(caller: Workload, query: ConnectionQuery): Promise<ConnectionPage> {
     requireRole(caller, 'READER');
     return this.parts.store.list(query);
+  }
+
+  /** A page of the connections that will need their user within a time, and of those that do already. */
+  async listReauthorizations(caller: Workload, query: ReauthorizationQuery): Promise<ConnectionPage> {
+    requireRole(caller, 'READER');
+    return this.parts.store.listReauthorizations(query);
   }
 
   /**
@@ -214,6 +230,8 @@ export class ConnectionAdministration {
       readonly refreshToken?: NonNullable<Connection['refreshToken']>;
       readonly scopes: readonly string[];
       readonly due: boolean;
+      readonly authorizedAt?: number;
+      readonly authorizationExpiresAt?: number;
     },
   ): Promise<Connection> {
     checkSegment(given.connectionId, "a connection's id");

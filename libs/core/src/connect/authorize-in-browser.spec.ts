@@ -34,6 +34,7 @@ beforeEach(async () => {
     events: world.events,
     clock: world.clock,
     random: () => 0.5,
+    profiles: replica.profiles,
   });
   await world.addConnection({ state: 'REAUTHORIZATION_REQUIRED', generation: 1 });
 });
@@ -55,6 +56,27 @@ const begin = async (link?: string): Promise<Begun> => {
 const complete = ({ callback, cookie }: Begun): Promise<Connection> => browser.complete(callback, cookie);
 
 describe('a user who grants', () => {
+  it('is known to have granted now, and for how long as far as is said', async () => {
+    const now = world.clock.now();
+    flow.grants = {
+      expiresInMs: 86_400_000,
+      refreshTokenExpiresInMs: 600_000,
+      authorizationExpiresInMs: 7_200_000,
+    };
+    const connection = await complete(await begin());
+    expect(connection).toMatchObject({
+      authorizedAt: now,
+      refreshExpiresAt: now + 600_000,
+      authorizationExpiresAt: now + 7_200_000,
+    });
+    expect(connection.dueAt).toBeLessThan(now + 540_000);
+    // The next authorization starts anew: what was known of the one before is forgotten.
+    flow.grants = { expiresInMs: 3_600_000 };
+    const again = await complete(await begin());
+    expect(again).not.toHaveProperty('refreshExpiresAt');
+    expect(again).not.toHaveProperty('authorizationExpiresAt');
+  });
+
   it('makes the connection active, with a refresh token that is good', async () => {
     flow.grants = { subject: 'ada', scopes: ['a'], expiresInMs: 3_600_000 };
     expect(await complete(await begin())).toMatchObject({

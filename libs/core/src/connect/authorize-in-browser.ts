@@ -5,8 +5,10 @@ import { BrokerError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
 import { connectionName } from '../resource-names.js';
+import { lifetimesAfter } from '../connection/lifetimes.js';
 import { dueAfterRotation } from '../rotation/policy.js';
 import type { ClientSource } from '../rotation/ports.js';
+import type { RotationProfiles } from '../rotation/rotation-profile.js';
 import { sealingContext, type Sealer } from '../sealer.js';
 import { Secret } from '../secret.js';
 import type { ConnectLinks } from './connect-links.js';
@@ -44,6 +46,7 @@ export interface BrowserAuthorizationParts {
   readonly events: EventSink;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly profiles: RotationProfiles;
 }
 
 /**
@@ -176,7 +179,7 @@ export class BrowserAuthorization {
     grant: CodeGrant,
     requestedAt: number,
   ): Promise<Connection> {
-    const { connections, sealer, random } = this.parts;
+    const { connections, sealer, random, profiles } = this.parts;
     if (grant.refreshToken === undefined) {
       throw BrokerError.of(
         'AUTHORIZATION_SERVER_REFUSED',
@@ -185,6 +188,9 @@ export class BrowserAuthorization {
     }
     const scopes = grant.scopes ?? request.scopes;
     const tokenTtlMs = grant.expiresInMs ?? client.defaultTokenTtlMs;
+    const authorizedAt = requestedAt;
+    const { rotates } = profiles.of(client.id);
+    const lifetimes = lifetimesAfter(grant, requestedAt, client, { authorizedAt }, rotates);
     let current: Connection | undefined = connection;
     for (let tries = 0; current && tries < SAVE_TRIES; tries += 1) {
       if (current.authorizationEpoch !== request.authorizationEpoch) break;
@@ -211,7 +217,9 @@ export class BrowserAuthorization {
         scopes,
         ...(grant.subject === undefined ? {} : { subject: grant.subject }),
         tokenTtlMs,
-        dueAt: dueAfterRotation(client, requestedAt, tokenTtlMs, random),
+        dueAt: dueAfterRotation(client, requestedAt, tokenTtlMs, random, lifetimes),
+        authorizedAt,
+        ...lifetimes,
       });
       if (saved) return saved;
       current = await connections.findConnection(current);

@@ -17,6 +17,8 @@ export interface NewConnection extends ConnectionName {
   readonly scopes: readonly string[];
   /** Due at once where `true`. */
   readonly due: boolean;
+  readonly authorizedAt?: number;
+  readonly authorizationExpiresAt?: number;
 }
 
 /** A page of connections. */
@@ -34,6 +36,16 @@ export interface ConnectionQuery {
   readonly pageToken: string;
 }
 
+/** Which connections need their user, and when. */
+export interface ReauthorizationQuery {
+  /** Absent: of all OAuth clients. */
+  readonly clientId?: string;
+  /** Those that need their user within this time, in milliseconds from now, and those that need them already. */
+  readonly withinMs: number;
+  readonly pageSize: number;
+  readonly pageToken: string;
+}
+
 /** What a completed authorization changes; it takes effect only at this generation and epoch. */
 export interface CompletedAuthorization {
   readonly uid: string;
@@ -45,6 +57,9 @@ export interface CompletedAuthorization {
   readonly subject?: string;
   readonly tokenTtlMs: number;
   readonly dueAt: number;
+  readonly authorizedAt: number;
+  readonly refreshExpiresAt?: number;
+  readonly authorizationExpiresAt?: number;
 }
 
 /** The administration of connections. Every method throws `StoreUnavailableError` where the database is away. */
@@ -53,6 +68,8 @@ export interface ConnectionStore {
   create(connection: NewConnection): Promise<Connection>;
   findConnection(name: ConnectionName): Promise<Connection | undefined>;
   list(query: ConnectionQuery): Promise<ConnectionPage>;
+  /** By `reauthorizeAt`, soonest first. */
+  listReauthorizations(query: ReauthorizationQuery): Promise<ConnectionPage>;
   /** Applies an event of the transition table; `undefined` where the connection's state refuses it. */
   transition(uid: string, event: ConnectionEvent): Promise<Connection | undefined>;
   /** Saves new tokens; `undefined` where the row has moved on meanwhile. */
@@ -89,6 +106,8 @@ export interface CodeGrant {
   readonly expiresInMs?: number;
   readonly refreshToken?: Secret;
   readonly scopes?: readonly string[];
+  readonly refreshTokenExpiresInMs?: number;
+  readonly authorizationExpiresInMs?: number;
   /** The `sub` of the validated ID token. */
   readonly subject?: string;
 }

@@ -78,6 +78,12 @@ export interface Connection extends ConnectionName {
   readonly revision: number;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** When its user last authorized it, where that is known. */
+  readonly authorizedAt?: number;
+  /** When the refresh token ends by itself, unless it is used before; absent: not known, or never. */
+  readonly refreshExpiresAt?: number;
+  /** When the authorization ends, whatever is done; absent: not known, or never. */
+  readonly authorizationExpiresAt?: number;
 }
 
 /** An access token of one variant, as stored. */

@@ -157,6 +157,8 @@ describe('what makes no sense is refused', () => {
     ['rotate_at that is no number', { rotateAt: Number.NaN }, /rotate_at/],
     ['default_token_ttl', { defaultTokenTtlMs: 999 }, /default_token_ttl/],
     ['the profile', { profile: 'toString' }, /profile is one of: strict, indicium/],
+    ['refresh_token_idle_ttl', { refreshTokenIdleTtlMs: 999 }, /refresh_token_idle_ttl/],
+    ['authorization_ttl', { authorizationTtlMs: 1 }, /authorization_ttl/],
     ['its own settings', { profileSettings: { graceWindowMs: -1 } }, /grace_window is negative/],
   ])('%s', async (_what, change, says) => {
     await expect(admin.create(ADMIN, 'c', { ...FIELDS, ...change })).rejects.toEqual(

@@ -23,6 +23,8 @@ export interface ClientFields {
   readonly rotateAt: number;
   readonly defaultTokenTtlMs: number;
   readonly profileSettings?: Partial<ProfileSettings>;
+  readonly refreshTokenIdleTtlMs?: number;
+  readonly authorizationTtlMs?: number;
 }
 
 /** An OAuth client as it is written. */
@@ -33,7 +35,8 @@ export interface ClientStore {
   /** @throws {BrokerError} `ALREADY_EXISTS` */
   createClient(client: ClientRow): Promise<OAuthClient>;
   /**
-   * Replaces it where it is still at this revision; its failing connections are tried again at once.
+   * Replaces it where it is still at this revision; its failing connections are tried again at once, and what
+   * is known of lifetimes follows the settings where these have changed.
    * `undefined` where it has changed meanwhile, or is gone.
    */
   replaceClient(client: ClientRow, fromRevision: number): Promise<OAuthClient | undefined>;
@@ -154,6 +157,8 @@ export class ClientAdministration {
       ...(fields.profileSettings && Object.keys(fields.profileSettings).length > 0
         ? { profileSettings: fields.profileSettings }
         : {}),
+      ...(fields.refreshTokenIdleTtlMs ? { refreshTokenIdleTtlMs: fields.refreshTokenIdleTtlMs } : {}),
+      ...(fields.authorizationTtlMs ? { authorizationTtlMs: fields.authorizationTtlMs } : {}),
     };
   }
 
@@ -190,11 +195,18 @@ export class ClientAdministration {
       'rotate_at is the share of a token’s life after which it is rotated: between 0.1 and 0.9.',
     );
     check(fields.defaultTokenTtlMs >= 1_000, 'default_token_ttl is at least one second.');
+    check(isTtl(fields.refreshTokenIdleTtlMs), 'refresh_token_idle_ttl is at least one second.');
+    check(isTtl(fields.authorizationTtlMs), 'authorization_ttl is at least one second.');
     const presets = this.profiles.presets.map(({ name }) => name);
     check(presets.includes(fields.profile), `profile is one of: ${presets.join(', ')}.`);
     mistakes.push(...this.profiles.mistakesIn(fields.profileSettings ?? {}));
     if (mistakes.length > 0) throw BrokerError.of('INVALID_REQUEST', mistakes.join(' '));
   }
+}
+
+/** Zero is none. */
+function isTtl(ms = 0): boolean {
+  return ms === 0 || ms >= 1_000;
 }
 
 function notFound(id: string): BrokerError {

@@ -38,4 +38,8 @@ export interface OAuthClient {
   readonly updatedAt: number;
   /** Its own settings, over those that its profile has. */
   readonly profileSettings?: Partial<ProfileSettings>;
+  /** How long a refresh token may be held without being used, in milliseconds; absent: as the server answers. */
+  readonly refreshTokenIdleTtlMs?: number;
+  /** How long an authorization lasts, in milliseconds from when its user gave it; absent: as the server answers. */
+  readonly authorizationTtlMs?: number;
 }

@@ -1,12 +1,13 @@
 import type { Clock } from '../clock.js';
 import type { AccessToken, Connection, StoredAccessToken } from '../connection/connection.js';
+import { lifetimesAfter, type Lifetimes } from '../connection/lifetimes.js';
 import type { Variant } from '../connection/variant.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
 import { sealingContext, type Sealer } from '../sealer.js';
 import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
 import { changeAfterFailure, type Failure } from './judge.js';
 import type { PendingSaves } from './pending-saves.js';
-import { dueAfterRotation } from './policy.js';
+import { dueAfterRotation, lastSafeRotation } from './policy.js';
 import type {
   FailureChange,
   HeldAttempt,
@@ -130,6 +131,11 @@ export class RotationFinisher {
     const { sealer, random } = this.parts;
     const isDefault = variant.key === '';
     const tokenTtlMs = token.expiresAt - token.requestedAt;
+    const lifetimes = this.lifetimes(grant, client, connection, token.requestedAt);
+    // Another variant's rotation leaves the plan alone, unless the refresh token would not live to see it.
+    const dueAt = isDefault
+      ? dueAfterRotation(client, token.requestedAt, tokenTtlMs, random, lifetimes)
+      : sooner(connection.dueAt, lastSafeRotation(token.requestedAt, random, lifetimes));
     const { token: accessToken, ...rest } = token;
     const stored: StoredAccessToken = {
       ...rest,
@@ -145,8 +151,21 @@ export class RotationFinisher {
       tokenTtlMs,
       ...(await this.nextRefreshToken(grant, connection, token.generation)),
       ...(isDefault && grant.scopes ? { scopes: grant.scopes } : {}),
-      ...(isDefault ? { dueAt: dueAfterRotation(client, token.requestedAt, tokenTtlMs, random) } : {}),
+      ...(dueAt === undefined ? {} : { dueAt }),
+      ...lifetimes,
     };
+  }
+
+  /** Client credentials have no refresh token that could end. */
+  private lifetimes(
+    grant: Grant,
+    client: OAuthClient,
+    connection: Connection,
+    requestedAt: number,
+  ): Lifetimes {
+    if (connection.grantType === 'client_credentials') return {};
+    const { rotates } = this.parts.profiles.of(connection.clientId);
+    return lifetimesAfter(grant, requestedAt, client, connection, rotates);
   }
 
   /** The next refresh token, sealed for its generation; the old one where the server did not rotate. */
@@ -198,6 +217,11 @@ export class RotationFinisher {
     await this.failpoints.reached('saved', ended);
     return result;
   }
+}
+
+/** The sooner of a plan and its last safe moment; `undefined` where the plan stands. */
+function sooner(planned: number | undefined, lastSafe: number | undefined): number | undefined {
+  return lastSafe !== undefined && (planned === undefined || lastSafe < planned) ? lastSafe : undefined;
 }
 
 /** Not before it was claimed, whenever it was that somebody looked at how it had ended. */

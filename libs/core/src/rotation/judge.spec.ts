@@ -138,6 +138,21 @@ describe('P1, P4, P7: what a failure does', () => {
     expect(at(NOW - 60_000)).toMatchObject({ kind: 'doubted', probeAt: NOW + 3_540_000 });
   });
 
+  it('a denial says what had ended before, and when', () => {
+    const words = (fields: object): string => {
+      const final = { kind: 'final', code: 'invalid_grant', description: 'No.' } as const;
+      const change = changeAfterFailure(sampleConnection(fields), final, NOW, half, ENDED);
+      return change.kind === 'denied' ? change.lastError.description : '';
+    };
+    const at = new Date(NOW - 1).toISOString();
+    expect(words({ refreshExpiresAt: NOW - 1 })).toBe(`No. (the refresh token had expired unused at ${at})`);
+    expect(words({ authorizationExpiresAt: NOW - 1, refreshExpiresAt: NOW - 1 })).toBe(
+      `No. (the authorization had ended at ${at})`,
+    );
+    expect(words({ authorizationExpiresAt: NOW + 1, refreshExpiresAt: NOW + 1 })).toBe('No.');
+    expect(words({ state: 'IN_DOUBT', refreshExpiresAt: NOW - 1 })).toMatch(/probe.*had expired unused/);
+  });
+
   it('what is said late of the very attempt that is in doubt is no failed probe', () => {
     const connection = sampleConnection({
       state: 'IN_DOUBT',

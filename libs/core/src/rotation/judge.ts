@@ -40,7 +40,7 @@ export function changeAfterFailure(
       kind: 'released',
       lastError,
       failureCount,
-      notBefore: retryAt(now, failureCount, retryAfterMs, random),
+      notBefore: retryAt(now, failureCount, retryAfterMs, random, connection.refreshExpiresAt),
     };
   };
   switch (failure.kind) {
@@ -74,7 +74,8 @@ function isInDoubt(connection: Connection): boolean {
 }
 
 function explainDenial(connection: Connection, error: LastError, { reuse }: RotationProfile): LastError {
-  if (!isInDoubt(connection)) return error;
+  if (!isInDoubt(connection))
+    return { ...error, description: `${error.description}${whatHadEnded(connection, error.at)}` };
   const before = connection.lastError;
   const began = `the doubt began with ${before?.code ?? 'a lost answer'}`;
   // Only a server's word says that the token had been spent.
@@ -85,8 +86,19 @@ function explainDenial(connection: Connection, error: LastError, { reuse }: Rota
   const ended = reuse === 'revokes' ? ', and with the reuse the server has ended the authorization' : '';
   return {
     ...error,
-    description: `${error.description} (the probe of an in-doubt connection; ${began}: most likely the refresh token had been spent and its answer was lost${ended})`,
+    description: `${error.description} (the probe of an in-doubt connection; ${began}: most likely the refresh token had been spent and its answer was lost${ended})${whatHadEnded(connection, error.at)}`,
   };
+}
+
+/** What had come to its end by itself before it was tried. The server has the final word; this is why. */
+function whatHadEnded({ refreshExpiresAt, authorizationExpiresAt }: Connection, now: number): string {
+  if (authorizationExpiresAt !== undefined && authorizationExpiresAt <= now) {
+    return ` (the authorization had ended at ${new Date(authorizationExpiresAt).toISOString()})`;
+  }
+  if (refreshExpiresAt !== undefined && refreshExpiresAt <= now) {
+    return ` (the refresh token had expired unused at ${new Date(refreshExpiresAt).toISOString()})`;
+  }
+  return '';
 }
 
 function probeFailed(error: LastError): LastError {

@@ -28,6 +28,52 @@ describe('when the next rotation is due', () => {
   });
 });
 
+describe('a refresh token does not end by itself', () => {
+  const day = 86_400_000;
+  const due = (lifeMs: number, chance = 0, authorizationMs?: number): number =>
+    dueAfterRotation(sampleClient(), NOW, 2 * day, () => chance, {
+      refreshExpiresAt: NOW + lifeMs,
+      ...(authorizationMs === undefined ? {} : { authorizationExpiresAt: NOW + authorizationMs }),
+    }) - NOW;
+
+  it.each([
+    ['with a tenth of its life left', 10 * 3_600_000, 9 * 3_600_000],
+    ['with a minute left, where that is more', 300_000, 240_000],
+    ['with half of its life left, where a minute does not fit', 60_000, 30_000],
+    ['as planned, where it lives longer than that', 30 * day, day],
+  ])('it is used %s', (_what, lifeMs, expected) => {
+    expect(due(lifeMs)).toBe(expected);
+  });
+
+  it('P11: those that end together are not used together', () => {
+    expect(due(10 * 3_600_000, 0.99)).toBeLessThan(9 * 3_600_000 - 1_800_000);
+  });
+
+  it('it is not used again and again towards an end that this does not move', () => {
+    expect(due(3_600_000, 0, 3_600_000)).toBe(day);
+    expect(due(3_600_000, 0, 7_200_000)).toBe(3_600_000 * 0.9);
+  });
+
+  it('nothing is ever due after its end, nor before it was got', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 400 * day }), random, (lifeMs, chance) => {
+        expect(due(lifeMs, chance)).toBeGreaterThanOrEqual(0);
+        expect(due(lifeMs, chance)).toBeLessThan(Math.max(lifeMs, 1));
+      }),
+    );
+  });
+
+  it('a failure is tried again before half of what is left has passed, but not before the server allows it', () => {
+    const last = (): number => 0.999_999;
+    expect(retryAt(NOW, 20, undefined, last, NOW + 100_000) - NOW).toBeLessThanOrEqual(50_000);
+    expect(retryAt(NOW, 20, 90_000, last, NOW + 100_000) - NOW).toBe(90_000);
+    expect(retryAt(NOW, 20, undefined, last, NOW + 10) - NOW).toBe(250);
+    for (const over of [NOW, NOW - day, undefined]) {
+      expect(retryAt(NOW, 20, undefined, last, over) - NOW).toBe(299_999);
+    }
+  });
+});
+
 describe('P11: when a failure is tried again', () => {
   it('between a quarter of a second and five minutes, whatever the number of failures', () => {
     fc.assert(
@@ -115,6 +161,15 @@ describe('when an in-doubt connection is probed', () => {
     expect(probeAt(hour, NOW, { ...STRICTEST, graceWindowMs }, { ...GONE, sentAt: NOW - ago }) - NOW).toBe(
       expected,
     );
+  });
+
+  it.each([
+    ['a minute before the refresh token ends, where that is sooner', 1_800_000, 1_740_000],
+    ['after three quarters of what is left of it, where that is less than a minute more', 80_000, 60_000],
+    ['late, where it has ended already: there is nothing to save by haste', -1, LATE],
+  ])('%s', (_what, left, expected) => {
+    const connection = { ...hour, refreshExpiresAt: NOW + left };
+    expect(probeAt(connection, NOW, STRICTEST, { sentAt: NOW, mayComeBack: false }) - NOW).toBe(expected);
   });
 
   it('a grace window does not matter where no probe is permitted: its token is served to its end', () => {

@@ -1,4 +1,5 @@
 import type { Connection } from '../connection/connection.js';
+import type { Lifetimes } from '../connection/lifetimes.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
 import type { RotationProfile } from './rotation-profile.js';
 
@@ -26,24 +27,48 @@ const PROBE_MARGIN_MS = 60_000;
 /** How much of a grace window has to be left for a probe within it, at the most. */
 const GRACE_MARGIN_MS = 10_000;
 
+/** How long before a refresh token's own end it is used at the latest: a tenth of its life, at least a minute. */
+const REFRESH_MARGIN_MS = 60_000;
+
 /**
  * When the next rotation is due: at the OAuth client's share of the token's life, up to a tenth of that
- * life earlier, so that tokens issued together do not fall due together.
+ * life earlier, so that tokens issued together do not fall due together; in time before the refresh token's own
+ * end in any case.
  * @param random uniform in [0, 1)
+ * @param lifetimes of the refresh token that has come with it
  */
 export function dueAfterRotation(
   client: OAuthClient,
   requestedAt: number,
   tokenTtlMs: number,
   random: () => number,
+  lifetimes: Lifetimes = {},
 ): number {
   const share = Math.max(client.rotateAt - JITTER * random(), 0.05);
-  return requestedAt + Math.floor(tokenTtlMs * share);
+  const due = requestedAt + Math.floor(tokenTtlMs * share);
+  return Math.min(due, lastSafeRotation(requestedAt, random, lifetimes) ?? due);
+}
+
+/**
+ * When a refresh token has to be used so that it does not end by itself, jitter included; `undefined` where
+ * that is not known, or where using it prolongs nothing.
+ */
+export function lastSafeRotation(
+  requestedAt: number,
+  random: () => number,
+  { refreshExpiresAt, authorizationExpiresAt }: Lifetimes,
+): number | undefined {
+  if (refreshExpiresAt === undefined) return undefined;
+  if (authorizationExpiresAt !== undefined && refreshExpiresAt >= authorizationExpiresAt) return undefined;
+  const life = refreshExpiresAt - requestedAt;
+  const margin = Math.min(Math.max(life / 10, REFRESH_MARGIN_MS), life / 2);
+  return requestedAt + Math.floor((life - margin) * (1 - JITTER * random()));
 }
 
 /**
  * When to try again after a failure that spent nothing: exponential backoff with full jitter, not before
- * what the authorization server asked for (`Retry-After`, RFC 9110 section 10.2.3).
+ * what the authorization server asked for (`Retry-After`, RFC 9110 section 10.2.3). Of what is left of the
+ * refresh token's own life, no more than half is waited out: once it is over, only its user can help.
  * @param failureCount failures in a row, this one included
  */
 export function retryAt(
@@ -51,8 +76,10 @@ export function retryAt(
   failureCount: number,
   retryAfterMs: number | undefined,
   random: () => number,
+  refreshExpiresAt?: number,
 ): number {
-  const ceiling = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(failureCount - 1, 20));
+  const left = refreshExpiresAt !== undefined && refreshExpiresAt > now ? refreshExpiresAt - now : Infinity;
+  const ceiling = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(failureCount - 1, 20), left / 2);
   const backoff = Math.max(Math.floor(ceiling * random()), BACKOFF_BASE_MS / 4);
   return now + Math.max(backoff, retryAfterMs ?? 0);
 }
@@ -72,8 +99,11 @@ export function probeAt(
 ): number {
   const graceMargin = Math.min(GRACE_MARGIN_MS, graceWindowMs / 2);
   if (probe !== 'never' && now < sentAt + graceWindowMs - graceMargin) return now;
-  const { expiresAt = now, tokenTtlMs = PROBE_MARGIN_MS } = connection;
+  const { expiresAt = now, tokenTtlMs = PROBE_MARGIN_MS, refreshExpiresAt = 0 } = connection;
   const share = tokenTtlMs / 4;
   const earliest = now + (mayComeBack ? Math.min(COME_BACK_MS, share) : 0);
-  return Math.max(earliest, expiresAt - Math.min(PROBE_MARGIN_MS, share));
+  const late = Math.max(earliest, expiresAt - Math.min(PROBE_MARGIN_MS, share));
+  // A refresh token that is unspent after all must not end by itself meanwhile.
+  const left = refreshExpiresAt - now;
+  return left > 0 ? Math.min(late, Math.floor(refreshExpiresAt - Math.min(PROBE_MARGIN_MS, left / 4))) : late;
 }

@@ -39,6 +39,10 @@ export type RotationChange =
       readonly tokenTtlMs: number;
       /** Absent where the rotation was for another variant: the default one's plan stands. */
       readonly dueAt?: number;
+      /** Of the refresh token from now on; absent: not known, or never. */
+      readonly refreshExpiresAt?: number;
+      /** Absent: not known, or never. */
+      readonly authorizationExpiresAt?: number;
     }
   | {
       /** The token was not spent: try again. */
@@ -155,6 +159,10 @@ export type Interpretation =
       /** Absent where the old one stays good. */
       readonly refreshToken?: Secret;
       readonly scopes?: readonly string[];
+      /** How long the refresh token may be held without being used; absent where the answer did not say. */
+      readonly refreshTokenExpiresInMs?: number;
+      /** How long the authorization lasts; absent where the answer did not say. */
+      readonly authorizationExpiresInMs?: number;
     }
   /** The server's word that it did not process the request, or that it does not accept this client. */
   | {

@@ -2,10 +2,15 @@ import type { ProfileSettings } from '../oauth-client/profile.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
 
 /** What a rotation has to know of an authorization server before it decides what a failure means. */
-export type RotationProfile = Pick<ProfileSettings, 'probe' | 'reuse' | 'graceWindowMs'>;
+export type RotationProfile = Pick<ProfileSettings, 'probe' | 'reuse' | 'rotates' | 'graceWindowMs'>;
 
 /** What is assumed of a server of which nothing is known. */
-export const STRICTEST: RotationProfile = { probe: 'late', reuse: 'revokes', graceWindowMs: 0 };
+export const STRICTEST: RotationProfile = {
+  probe: 'late',
+  reuse: 'revokes',
+  rotates: true,
+  graceWindowMs: 0,
+};
 
 /** The profiles of connections, from memory: they are needed while a row is locked. */
 export interface RotationProfiles {

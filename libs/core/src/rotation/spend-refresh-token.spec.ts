@@ -76,6 +76,32 @@ describe('a rotation that is granted', () => {
     expect([...world.database.row('uid-1').tokens.keys()].sort()).toEqual(['', variant.key].sort());
   });
 
+  it('is used in time before its refresh token ends by itself, although the access token lives longer', async () => {
+    const now = world.clock.now();
+    replica.endpoint.grants = { expiresInMs: 86_400_000, refreshTokenExpiresInMs: 600_000 };
+    await replica.rotate();
+    expect(world.connection()).toMatchObject({ refreshExpiresAt: now + 600_000, dueAt: now + 513_000 });
+    // Another variant brings another refresh token: the plan stands, unless that would not live to see it.
+    replica.endpoint.grants = { expiresInMs: 60_000, refreshTokenExpiresInMs: 60_000 };
+    await replica.rotate('uid-1', variantOf(['a'], '', world.connection().scopes));
+    expect(world.connection()).toMatchObject({ refreshExpiresAt: now + 60_000, dueAt: now + 28_500 });
+  });
+
+  it('an expired refresh token is tried all the same, and the reason says that it had expired', async () => {
+    world.database.patch('uid-1', { refreshExpiresAt: world.clock.now() - 1_000 });
+    expect(await replica.rotate()).toMatchObject({ kind: 'rotated' });
+    world.database.patch('uid-1', { refreshExpiresAt: world.clock.now() - 1_000 });
+    replica.endpoint.plan('final');
+    await replica.rotate();
+    expect(world.connection()).toMatchObject({
+      state: 'REAUTHORIZATION_REQUIRED',
+      lastError: {
+        code: 'invalid_grant',
+        description: expect.stringMatching(/had expired unused at \d{4}-/),
+      },
+    });
+  });
+
   it('P9: shows no token in what it answers', async () => {
     const outcome = JSON.stringify(await replica.rotate());
     expect(outcome).not.toMatch(/refresh-lineage|access-\d/);

@@ -36,6 +36,8 @@ const GIVEN: Client = {
   updateTime: undefined,
   profileSettings: undefined,
   effectiveProfile: undefined,
+  refreshTokenIdleTtl: undefined,
+  authorizationTtl: undefined,
 };
 
 describe('an update by field mask (AIP-134)', () => {
@@ -101,6 +103,20 @@ describe('an update by field mask (AIP-134)', () => {
     });
     expect(change('scopes')).toEqual(present.profileSettings);
     expect(clientUpdate(GIVEN, ['profile_settings'])(present)).not.toHaveProperty('profileSettings');
+  });
+
+  test('of lifetimes; what is unset or zero goes back to what the server answers', () => {
+    const present = { ...PRESENT, refreshTokenIdleTtlMs: 1_000, authorizationTtlMs: 2_000 };
+    const mask = ['refresh_token_idle_ttl', 'authorization_ttl'];
+    const given = { ...GIVEN, refreshTokenIdleTtl: { seconds: 86_400n, nanos: 0 } };
+    const after = clientUpdate(given, mask)(present);
+    expect(after.refreshTokenIdleTtlMs).toBe(86_400_000);
+    expect(after).not.toHaveProperty('authorizationTtlMs');
+    const zero = { ...GIVEN, refreshTokenIdleTtl: { seconds: 0n, nanos: 0 } };
+    expect(clientUpdate(zero, mask)(present)).not.toHaveProperty('refreshTokenIdleTtlMs');
+    expect(clientUpdate(GIVEN, ['scopes'])(present)).toMatchObject({ authorizationTtlMs: 2_000 });
+    const absurd = { ...GIVEN, authorizationTtl: { seconds: 10n ** 10n, nanos: 0 } };
+    expect(() => clientUpdate(absurd, mask)).toThrow(/^authorization_ttl/);
   });
 
   test('an empty mask is refused', () => {

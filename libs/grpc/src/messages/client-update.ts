@@ -30,6 +30,14 @@ const APPLY: Readonly<Record<string, (to: Mutable, from: ClientFields) => void>>
   profile: (to, from) => void (to.profile = from.profile),
   rotate_at: (to, from) => void (to.rotateAt = from.rotateAt),
   default_token_ttl: (to, from) => void (to.defaultTokenTtlMs = from.defaultTokenTtlMs),
+  refresh_token_idle_ttl: (to, from) => {
+    delete to.refreshTokenIdleTtlMs; // unset: as the server answers
+    if (from.refreshTokenIdleTtlMs) to.refreshTokenIdleTtlMs = from.refreshTokenIdleTtlMs;
+  },
+  authorization_ttl: (to, from) => {
+    delete to.authorizationTtlMs; // unset: as the server answers
+    if (from.authorizationTtlMs) to.authorizationTtlMs = from.authorizationTtlMs;
+  },
   profile_settings: (to, from) => {
     delete to.profileSettings; // unset: all of them are the profile's
     if (from.profileSettings) to.profileSettings = from.profileSettings;
@@ -85,6 +93,8 @@ export function clientUpdate(
       rotateAt: present.rotateAt,
       defaultTokenTtlMs: present.defaultTokenTtlMs,
       ...(present.profileSettings ? { profileSettings: present.profileSettings } : {}),
+      ...(present.refreshTokenIdleTtlMs ? { refreshTokenIdleTtlMs: present.refreshTokenIdleTtlMs } : {}),
+      ...(present.authorizationTtlMs ? { authorizationTtlMs: present.authorizationTtlMs } : {}),
     };
     for (const path of updateMask) APPLY[path]?.(fields, from);
     return fields;

@@ -8,18 +8,21 @@ import {
   type OAuthClient,
   type Profile,
 } from '#libs/core';
+import type { Duration } from '#proto/google/protobuf/duration';
 import {
   Client_AuthMethod as WireAuthMethod,
   type Client as WireClient,
   type Client_Endpoints as WireEndpoints,
 } from '#proto/tokenbroker/v1/client_service';
 import { profileSettingsFromWire, profileSettingsToWire, profileToWire } from './profile.js';
-import { checkedMillis, durationFromMillis, timestampFromMillis } from './time.js';
+import { checkedMillis, durationFromMillis, optionalDuration, timestampFromMillis } from './time.js';
 
 const DEFAULT_PROFILE = 'strict';
 const DEFAULT_ROTATE_AT = 0.5;
 const DEFAULT_TOKEN_TTL_MS = 5 * 60_000;
 const LONGEST_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
+/** Ten years. */
+const LONGEST_LIFETIME_MS = 3_653 * 24 * 3_600_000;
 
 const WIRE_AUTH_METHOD: Readonly<Record<ClientAuthMethod, WireAuthMethod>> = {
   client_secret_basic: WireAuthMethod.CLIENT_SECRET_BASIC,
@@ -54,6 +57,8 @@ export function clientToWire(
     createTime: timestampFromMillis(client.createdAt),
     updateTime: timestampFromMillis(client.updatedAt),
     profileSettings: client.profileSettings && profileSettingsToWire(client.profileSettings),
+    refreshTokenIdleTtl: optionalDuration(client.refreshTokenIdleTtlMs),
+    authorizationTtl: optionalDuration(client.authorizationTtlMs),
     effectiveProfile: profileToWire(effectiveProfile),
   };
 }
@@ -75,7 +80,17 @@ export function clientFieldsFromWire(client: WireClient): ClientFields {
       ? checkedMillis(client.defaultTokenTtl, 'default_token_ttl', LONGEST_TOKEN_TTL_MS)
       : DEFAULT_TOKEN_TTL_MS,
     ...(client.profileSettings ? { profileSettings: profileSettingsFromWire(client.profileSettings) } : {}),
+    ...(client.refreshTokenIdleTtl
+      ? { refreshTokenIdleTtlMs: lifetime(client.refreshTokenIdleTtl, 'refresh_token_idle_ttl') }
+      : {}),
+    ...(client.authorizationTtl
+      ? { authorizationTtlMs: lifetime(client.authorizationTtl, 'authorization_ttl') }
+      : {}),
   };
+}
+
+function lifetime(duration: Duration, field: string): number {
+  return checkedMillis(duration, field, LONGEST_LIFETIME_MS);
 }
 
 /** @throws {BrokerError} `INVALID_REQUEST` for a number that is no method */

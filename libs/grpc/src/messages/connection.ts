@@ -1,6 +1,7 @@
 import {
   BrokerError,
   connectionName,
+  reauthorizeAt,
   type Connection,
   type ConnectionState,
   type GrantType,
@@ -38,6 +39,9 @@ export function connectionToWire(connection: Connection): WireConnection {
     createTime: timestampFromMillis(connection.createdAt),
     updateTime: timestampFromMillis(connection.updatedAt),
     revision: BigInt(connection.revision),
+    refreshTokenExpireTime: optionalTimestamp(connection.refreshExpiresAt),
+    reauthorizeTime: optionalTimestamp(reauthorizeAt(connection)),
+    authorizeTime: optionalTimestamp(connection.authorizedAt),
   };
 }
 

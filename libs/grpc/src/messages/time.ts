@@ -27,6 +27,11 @@ export function durationFromMillis(ms: number): Duration {
   return timestampFromMillis(ms);
 }
 
+/** As {@link durationFromMillis}, for durations that may be missing. */
+export function optionalDuration(ms: number | undefined): Duration | undefined {
+  return ms === undefined ? undefined : durationFromMillis(ms);
+}
+
 /** A duration in milliseconds, rounded up, without a look at its range. */
 export function millisFromDuration(duration: Duration): number {
   return Number(duration.seconds) * 1_000 + Math.ceil(duration.nanos / NANOS_PER_MS);

@@ -2,7 +2,7 @@ import { BrokerError, parseClientName, parseConnectionName, Secret, type Connect
 import type { ConnectionServiceServer } from '#proto/tokenbroker/v1/connection_service';
 import { deadlineOf } from '../deadline.js';
 import { connectionToWire, stateFromWire, subjectKindFromWire } from '../messages/connection.js';
-import { timestampFromMillis } from '../messages/time.js';
+import { checkedMillis, millisFromTimestamp, timestampFromMillis } from '../messages/time.js';
 import type { GrpcServerParts } from '../parts.js';
 import { unary, type CallContext } from './unary.js';
 
@@ -11,6 +11,8 @@ const LARGEST_PAGE_SIZE = 1_000;
 /** AIP-159: reading across collections. */
 const ALL_CLIENTS = 'clients/-';
 const LONGEST_TEXT = 255;
+const DEFAULT_FORECAST_MS = 30 * 24 * 3_600_000;
+const LONGEST_FORECAST_MS = 3_653 * 24 * 3_600_000;
 
 type Methods = Pick<
   ConnectionServiceServer,
@@ -19,6 +21,7 @@ type Methods = Pick<
   | 'importConnection'
   | 'getConnection'
   | 'listConnections'
+  | 'listReauthorizations'
   | 'rotateConnection'
   | 'pauseConnection'
   | 'resumeConnection'
@@ -55,6 +58,7 @@ export function connectionService(
           subjectKind: subjectKindFromWire(request.subjectKind),
           subject: shortText(request.subject, 'subject'),
           scopes: request.scopes,
+          ...(request.authorizeTime ? { authorizedAt: millisFromTimestamp(request.authorizeTime) } : {}),
         }),
       ),
     })),
@@ -68,6 +72,18 @@ export function connectionService(
       const page = await connections.list(caller, {
         ...(request.parent === ALL_CLIENTS ? {} : { clientId: parseClientName(request.parent) }),
         ...(state ? { state } : {}),
+        pageSize: pageSizeOf(request.pageSize),
+        pageToken: request.pageToken,
+      });
+      return { connections: page.connections.map(connectionToWire), nextPageToken: page.nextPageToken };
+    }),
+
+    listReauthorizations: unary(context, async (request, caller) => {
+      const page = await connections.listReauthorizations(caller, {
+        ...(request.parent === ALL_CLIENTS ? {} : { clientId: parseClientName(request.parent) }),
+        withinMs: request.within
+          ? checkedMillis(request.within, 'within', LONGEST_FORECAST_MS)
+          : DEFAULT_FORECAST_MS,
         pageSize: pageSizeOf(request.pageSize),
         pageToken: request.pageToken,
       });

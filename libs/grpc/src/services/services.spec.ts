@@ -51,6 +51,9 @@ const CONNECTION: Connection = {
   expiresAt: 1_500,
   failureCount: 2,
   lastError: { code: 'server_error', description: 'HTTP 500', at: 0 },
+  authorizedAt: 500,
+  refreshExpiresAt: 5_000,
+  authorizationExpiresAt: 9_000,
   revision: 4,
   createdAt: 0,
   updatedAt: 1_000,
@@ -62,7 +65,7 @@ describe('the services', () => {
   let address: string;
   let ca: TestCa;
   const asked: AccessTokenRequest[] = [];
-  const imported: { reveal: string; printed: string }[] = [];
+  const imported: { reveal: string; printed: string; authorizedAt: number | undefined }[] = [];
   const open: { close(): void }[] = [];
 
   beforeAll(async () => {
@@ -106,10 +109,15 @@ describe('the services', () => {
             return CONNECTION;
           },
           importRefreshToken: async (_caller, _name, given) => {
-            imported.push({ reveal: given.refreshToken.reveal(), printed: JSON.stringify(given) });
+            const { refreshToken, authorizedAt } = given;
+            imported.push({ reveal: refreshToken.reveal(), printed: JSON.stringify(given), authorizedAt });
             return CONNECTION;
           },
           list: async (_caller, query) => ({ connections: [], nextPageToken: JSON.stringify(query) }),
+          listReauthorizations: async (_caller, query) => ({
+            connections: [CONNECTION],
+            nextPageToken: JSON.stringify(query),
+          }),
         },
         clients: {
           ...parts.clients,
@@ -240,6 +248,9 @@ describe('the services', () => {
           expireTime: { seconds: 1n, nanos: 500_000_000 },
           rotateTime: undefined,
           lastError: 'server_error: HTTP 500',
+          authorizeTime: { seconds: 0n, nanos: 500_000_000 },
+          refreshTokenExpireTime: { seconds: 5n, nanos: 0 },
+          reauthorizeTime: { seconds: 5n, nanos: 0 },
         },
       },
     });
@@ -254,9 +265,10 @@ describe('the services', () => {
       subjectKind: Connection_SubjectKind.UNSPECIFIED,
       subject: '',
       scopes: [],
+      authorizeTime: { seconds: 7n, nanos: 0 },
     };
     await call(client, client.importConnection, request);
-    expect(imported[0]?.reveal).toBe('the-refresh-token');
+    expect(imported[0]).toMatchObject({ reveal: 'the-refresh-token', authorizedAt: 7_000 });
     expect(imported[0]?.printed).toContain('[secret]');
   });
 
@@ -270,6 +282,26 @@ describe('the services', () => {
     const outcome = await call(client, client.listConnections, request);
     const query = { state: 'PAUSED', pageSize: effective, pageToken: 't' };
     expect(outcome).toMatchObject({ response: { nextPageToken: JSON.stringify(query) } });
+  });
+
+  test.each([
+    ['30 days unless said otherwise', undefined, 30 * 86_400_000],
+    ['as far as is said', { seconds: 86_400n, nanos: 0 }, 86_400_000],
+    ['not at all', { seconds: 0n, nanos: 0 }, 0],
+  ])('the forecast looks ahead %s', async (_what, within, withinMs) => {
+    const client = await as(ConnectionServiceClient, 'reader');
+    const request = { parent: 'clients/c', within, pageSize: 0, pageToken: 't' };
+    const query = { clientId: 'c', withinMs, pageSize: 50, pageToken: 't' };
+    expect(await call(client, client.listReauthorizations, request)).toMatchObject({
+      response: {
+        connections: [{ name: 'clients/c/connections/u123' }],
+        nextPageToken: JSON.stringify(query),
+      },
+    });
+    const absurd = { ...request, within: { seconds: 10n ** 10n, nanos: 0 } };
+    expect(await call(client, client.listReauthorizations, absurd)).toMatchObject({
+      failure: { code: status.INVALID_ARGUMENT },
+    });
   });
 
   test('a negative page size, a state and a role that do not exist', async () => {
@@ -357,6 +389,8 @@ describe('the services', () => {
       updateTime: undefined,
       profileSettings: undefined,
       effectiveProfile: undefined,
+      refreshTokenIdleTtl: undefined,
+      authorizationTtl: undefined,
     };
     const outcome = await call(client, client.updateClient, {
       client: given,

@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { ClientAuthMethod, ClientRow, ClientStore, OAuthClient, Sealed } from '#libs/core';
 import { OAuthClientRow } from '../rows.js';
 import { refusing, translated } from '../store-errors.js';
+import { followLifetimes } from './lifetimes-sql.js';
 
 /** The rows of OAuth clients. */
 export class PostgresClientStore implements ClientStore {
@@ -18,12 +19,13 @@ export class PostgresClientStore implements ClientStore {
   async replaceClient(client: ClientRow, fromRevision: number): Promise<OAuthClient | undefined> {
     return translated(() =>
       this.source.transaction(async (manager) => {
+        const before = await manager.findOneBy(OAuthClientRow, { uid: client.uid });
         const { affected } = await manager.update(
           OAuthClientRow,
           { uid: client.uid, revision: String(fromRevision) },
           { ...toColumns(client), revision: () => 'revision + 1', updated_at: () => 'now()' },
         );
-        if (!affected) return undefined;
+        if (!affected || !before) return undefined;
         // What failed under the old settings is worth a try under the new ones, without waiting out its
         // backoff.
         await manager.query(
@@ -31,7 +33,9 @@ export class PostgresClientStore implements ClientStore {
            WHERE client_id = $1 AND state = 'ACTIVE' AND failure_count > 0 AND attempt_id IS NULL`,
           [client.id],
         );
-        return toOAuthClient(await manager.findOneByOrFail(OAuthClientRow, { uid: client.uid }));
+        const after = await manager.findOneByOrFail(OAuthClientRow, { uid: client.uid });
+        await followLifetimes(manager, before, after);
+        return toOAuthClient(after);
       }),
     );
   }
@@ -66,6 +70,10 @@ export function toOAuthClient(row: OAuthClientRow): OAuthClient {
     ...(row.endpoints === null ? {} : { endpoints: row.endpoints }),
     ...(row.sealed_client_secret === null ? {} : { clientSecret: row.sealed_client_secret as Sealed }),
     ...(row.profile_settings === null ? {} : { profileSettings: row.profile_settings }),
+    ...(row.refresh_token_idle_ttl_ms === null
+      ? {}
+      : { refreshTokenIdleTtlMs: Number(row.refresh_token_idle_ttl_ms) }),
+    ...(row.authorization_ttl_ms === null ? {} : { authorizationTtlMs: Number(row.authorization_ttl_ms) }),
   };
 }
 
@@ -88,5 +96,7 @@ function toColumns(client: ClientRow): Omit<
     rotate_at: client.rotateAt,
     default_token_ttl_ms: String(client.defaultTokenTtlMs),
     profile_settings: client.profileSettings ?? null,
+    refresh_token_idle_ttl_ms: client.refreshTokenIdleTtlMs?.toFixed() ?? null,
+    authorization_ttl_ms: client.authorizationTtlMs?.toFixed() ?? null,
   };
 }

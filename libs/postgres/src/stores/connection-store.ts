@@ -13,6 +13,7 @@ import {
   type ConnectionState,
   type ConnectionStore,
   type NewConnection,
+  type ReauthorizationQuery,
   type Sealed,
   BrokerError,
 } from '#libs/core';
@@ -36,9 +37,9 @@ export class PostgresConnectionStore implements ConnectionStore, AuthorizationRe
       const [row] = (await this.source.query(
         `INSERT INTO token_broker.connection
            (uid, client_id, id, state, subject_kind, subject, grant_type, generation,
-            sealed_refresh_token, scopes, due_at, planned_at)
+            sealed_refresh_token, scopes, due_at, planned_at, authorized_at, authorization_expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-                 CASE WHEN $11 THEN now() END, CASE WHEN $11 THEN now() END)
+                 CASE WHEN $11 THEN now() END, CASE WHEN $11 THEN now() END, $12, $13)
          RETURNING *`,
         [
           connection.uid,
@@ -52,6 +53,8 @@ export class PostgresConnectionStore implements ConnectionStore, AuthorizationRe
           connection.refreshToken ?? null,
           connection.scopes,
           connection.due,
+          toDate(connection.authorizedAt),
+          toDate(connection.authorizationExpiresAt),
         ],
       )) as [ConnectionRow];
       return toConnection(row);
@@ -84,6 +87,28 @@ export class PostgresConnectionStore implements ConnectionStore, AuthorizationRe
       return {
         connections,
         nextPageToken: more ? encodePageToken([last.clientId, last.connectionId]) : '',
+      };
+    });
+  }
+
+  async listReauthorizations(query: ReauthorizationQuery): Promise<ConnectionPage> {
+    const [time, uid] = decodePageToken(query.pageToken, FIRST_REAUTHORIZATION);
+    if (!/^(-infinity|[-+ :.\d]{19,40})$/.test(time) || !/^[-0-9a-f]{36}$/.test(uid)) throw notOurs();
+    return translated(async () => {
+      // The time goes to and fro as a text: it is more exact than a JavaScript date.
+      const rows = (await this.source.query(
+        `SELECT *, reauthorize_at::text AS page_time FROM token_broker.connection
+         WHERE reauthorize_at <= now() + $1::float8 * interval '1 millisecond'
+           AND ($2::text IS NULL OR client_id = $2) AND (reauthorize_at, uid) > ($3::timestamptz, $4::uuid)
+         ORDER BY reauthorize_at, uid LIMIT $5`,
+        [query.withinMs, query.clientId ?? null, time, uid, query.pageSize + 1],
+      )) as (ConnectionRow & { page_time: string })[];
+      const page = rows.slice(0, query.pageSize);
+      const last = page.at(-1);
+      const more = rows.length > query.pageSize && last;
+      return {
+        connections: page.map(toConnection),
+        nextPageToken: more ? encodePageToken([last.page_time, last.uid]) : '',
       };
     });
   }
@@ -123,6 +148,7 @@ export class PostgresConnectionStore implements ConnectionStore, AuthorizationRe
              due_at = $8, planned_at = $8, not_before = NULL, failure_count = 0,
              last_error_code = NULL, last_error_description = NULL, last_error_at = NULL,
              expires_at = $9, token_ttl_ms = $10, last_rotated_at = clock_timestamp(),
+             authorized_at = $11, refresh_expires_at = $12, authorization_expires_at = $13,
              revision = revision + 1, updated_at = clock_timestamp()
            WHERE uid = $1 AND generation = $2 AND authorization_epoch = $3
            RETURNING *`,
@@ -137,6 +163,9 @@ export class PostgresConnectionStore implements ConnectionStore, AuthorizationRe
             toDate(done.dueAt),
             toDate(token.expiresAt),
             done.tokenTtlMs,
+            toDate(done.authorizedAt),
+            toDate(done.refreshExpiresAt),
+            toDate(done.authorizationExpiresAt),
           ],
         )) as [ConnectionRow[], number];
         const [row] = rows;
@@ -208,17 +237,27 @@ export class PostgresConnectionStore implements ConnectionStore, AuthorizationRe
   }
 }
 
+/** Before every time and every uid. */
+const FIRST_REAUTHORIZATION = ['-infinity', '00000000-0000-0000-0000-000000000000'] as const;
+
 function encodePageToken(after: readonly [string, string]): string {
   return Buffer.from(JSON.stringify(after)).toString('base64url');
 }
 
-function decodePageToken(token: string): readonly [string, string] {
-  if (token === '') return ['', ''];
+function decodePageToken(
+  token: string,
+  start: readonly [string, string] = ['', ''],
+): readonly [string, string] {
+  if (token === '') return start;
   try {
     const parsed: unknown = JSON.parse(Buffer.from(token, 'base64url').toString());
     if (Array.isArray(parsed) && parsed.length === 2) return [String(parsed[0]), String(parsed[1])];
   } catch {
     // Falls through to the refusal.
   }
-  throw BrokerError.of('INVALID_REQUEST', 'page_token is not one of ours. Take it from the page before.');
+  throw notOurs();
+}
+
+function notOurs(): BrokerError {
+  return BrokerError.of('INVALID_REQUEST', 'page_token is not one of ours. Take it from the page before.');
 }

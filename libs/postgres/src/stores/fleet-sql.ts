@@ -89,8 +89,9 @@ export const FIRST_CLUSTER = `
   WHERE system_identifier IS NULL`;
 
 /** When a probe is due: see `probeAt` in core, for an answer that is known to be gone. */
-const PROBE_AT = `greatest(now(), coalesce(
-  expires_at - least(60000, coalesce(token_ttl_ms, 60000) / 4) * interval '1 millisecond', now()))`;
+const PROBE_AT = `greatest(now(), least(
+  coalesce(expires_at - least(60000, coalesce(token_ttl_ms, 60000) / 4) * interval '1 millisecond', now()),
+  refresh_expires_at - interval '1 minute'))`;
 
 /** All refresh tokens may have been spent: each is in doubt, and is probed once. */
 export const DOUBT_ALL = `

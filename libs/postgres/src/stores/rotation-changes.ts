@@ -89,6 +89,7 @@ function rotated(
           last_error_code = NULL, last_error_description = NULL, last_error_at = NULL,
           expires_at = CASE WHEN $8::boolean THEN $9::timestamptz ELSE expires_at END,
           token_ttl_ms = $10::bigint, last_rotated_at = clock_timestamp(),
+          refresh_expires_at = $19::timestamptz, authorization_expires_at = $20::timestamptz,
           ${ATTEMPT_ENDS}
         WHERE ${TOKEN_GUARD}
         RETURNING uid),
@@ -124,6 +125,8 @@ function rotated(
       token.generation,
       toDate(token.requestedAt),
       authorizationEpoch,
+      toDate(change.refreshExpiresAt),
+      toDate(change.authorizationExpiresAt),
     ],
   };
 }
