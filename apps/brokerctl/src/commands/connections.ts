@@ -5,7 +5,7 @@ import {
   Connection_SubjectKind as SubjectKind,
   type Connection,
 } from '#proto/tokenbroker/v1/connection_service';
-import { clientName, connectionName, newConnection } from '../input/names.js';
+import { connectionName, newConnection } from '../input/names.js';
 import { readSecret } from '../input/secret-input.js';
 import { absolute, span, millisOf } from '../output/times.js';
 import type { Session } from '../session.js';
@@ -13,11 +13,11 @@ import type { Terminal } from '../terminal.js';
 import { toDuration } from '../input/duration.js';
 import { instant } from '../input/instant.js';
 import { action, duration, numberBetween, several } from './command.js';
+import { parentOf, upTo } from './pages.js';
 import { CONNECTION_ENUMS, connectionCard, connectionTable, forecastTable } from './connection-views.js';
 
 const NAME = 'clients/{client}/connections/{connection}, or {client}/{connection}';
 const STATES = ['ACTIVE', 'IN_DOUBT', 'REAUTHORIZATION_REQUIRED', 'PAUSED', 'REVOKED'] as const;
-const PAGE = 1_000;
 const FORECAST_MS = 30 * 24 * 3_600_000;
 
 interface Scoped {
@@ -204,27 +204,4 @@ function addSteering(connections: Command, terminal: Terminal): void {
 function showOne(session: Session, connection: Connection | undefined): void {
   if (!connection) throw new Error('The broker answered without a connection.');
   session.show(connection, CONNECTION_ENUMS, () => connectionCard(connection, session.terminal.now()));
-}
-
-function parentOf(client: string | undefined): string {
-  return client === undefined ? 'clients/-' : clientName(client);
-}
-
-/** Page after page, until there are enough. */
-async function upTo(
-  limit: number,
-  list: (page: { pageSize: number; pageToken: string }) => Promise<{
-    connections: Connection[];
-    nextPageToken: string;
-  }>,
-): Promise<{ connections: Connection[]; more: boolean }> {
-  const connections: Connection[] = [];
-  let pageToken = '';
-  do {
-    const pageSize = Math.min(PAGE, limit - connections.length);
-    const page = await list({ pageSize, pageToken });
-    connections.push(...page.connections);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== '' && connections.length < limit);
-  return { connections, more: pageToken !== '' };
 }

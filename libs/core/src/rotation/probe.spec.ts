@@ -1,4 +1,5 @@
 import { FakeWorld, type FakeReplica } from '../../../../test/harness/fakes/index.js';
+import { DEFAULT_VARIANT } from '../connection/variant.js';
 import { STRICTEST } from './rotation-profile.js';
 
 let world: FakeWorld;
@@ -90,6 +91,24 @@ describe('the one probe of an in-doubt connection', () => {
       if (point === 'from the server') world.clock.advance(25_000);
     };
     await doubt('request lost');
+    expect(world.connection().dueAt).toBeGreaterThan(world.clock.now() + 3_000_000);
+  });
+
+  it('comes late where somebody looks after the fact: a grace window counts from the claim at the latest', async () => {
+    await world.addAccessToken('uid-1', 3_600_000);
+    replica.endpoint.profile = { ...STRICTEST, graceWindowMs: 30_000 };
+    const { connection, attempt } = await replica.claim();
+    world.clock.advance(25_000);
+    const { id: attemptId, generation } = attempt;
+    const ended = {
+      connection,
+      attemptId,
+      generation,
+      variant: DEFAULT_VARIANT,
+      requestedAt: world.clock.now(),
+    };
+    const lost = { kind: 'unanswered', code: 'replica_ended', description: 'scripted' } as const;
+    await replica.finisher.fail(ended, lost, replica.store);
     expect(world.connection().dueAt).toBeGreaterThan(world.clock.now() + 3_000_000);
   });
 
