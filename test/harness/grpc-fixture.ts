@@ -77,6 +77,8 @@ export function refusingParts(): GrpcServerParts & { events: { seen: BrokerEvent
       update: unexpected,
       delete: unexpected,
     },
+    freezing: { freeze: unexpected, thaw: unexpected },
+    statuses: { get: unexpected, list: unexpected },
     access: {
       createWorkload: unexpected,
       listWorkloads: unexpected,

@@ -23,12 +23,16 @@ const STEPS: ServerStep[] = [
   'consumed, 500',
 ];
 const STORE_OPERATIONS: Operation[] = [
+  'dueClients',
   'claimDue',
   'claimOne',
   'hold',
   'heldSave',
   'save',
   'takeOver',
+  'freeze',
+  'thaw',
+  'proveCanary',
   'find',
 ];
 const TROUBLES: Trouble[] = ['away', 'answer lost', 'fault'];
@@ -37,7 +41,7 @@ const TROUBLES: Trouble[] = ['away', 'answer lost', 'fault'];
 export type Deed =
   | { readonly do: 'tick' | 'read'; readonly replica: number; readonly uid: string }
   | { readonly do: 'time'; readonly ms: number }
-  | { readonly do: 'outage' | 'recovery' | 'cut sessions' };
+  | { readonly do: 'outage' | 'recovery' | 'cut sessions' | 'freeze' | 'thaw' };
 
 const deed = fc.oneof(
   {
@@ -55,7 +59,12 @@ const deed = fc.oneof(
       ms: fc.constantFrom(400, 30_000, 61_000, 3_600_000),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('outage', 'recovery', 'cut sessions') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constantFrom('outage', 'recovery', 'cut sessions', 'freeze', 'thaw', 'thaw'),
+    }),
+  },
 ) as fc.Arbitrary<Deed>;
 
 const trouble = fc.record({
@@ -68,6 +77,8 @@ export const history = fc.record({
   deeds: fc.array(deed, { minLength: 3, maxLength: 25 }),
   steps: fc.array(fc.constantFrom(...STEPS), { maxLength: 15 }),
   troubles: fc.array(trouble, { maxLength: 8 }),
+  // Two connections are few: here one or two denials can be a storm.
+  client: fc.record({ maxConcurrent: fc.constantFrom(1, 2, 1_000), leastDenials: fc.constantFrom(1, 2, 5) }),
 });
 
 /** Three replicas that share everything, whose every step waits for the scheduler. */
@@ -81,7 +92,10 @@ export class Interleaving {
     private readonly scheduler: fc.Scheduler,
     steps: readonly ServerStep[],
     troubles: ReadonlyArray<{ operation: Operation; trouble: Trouble }>,
+    { maxConcurrent, leastDenials }: { readonly maxConcurrent: number; readonly leastDenials: number },
   ) {
+    this.world.stormLimits = { windowMs: 60_000, leastDenials, leastShare: 0.5 };
+    this.world.database.patchClient('c', (client) => ({ ...client, maxConcurrent }));
     this.replicas = ['r1', 'r2', 'r3'].map((name) => this.world.replica(name));
     this.steps = [...steps];
     for (const replica of this.replicas) {
@@ -112,12 +126,20 @@ export class Interleaving {
     this.world.database.forgetPlans();
     this.world.database.comeBack();
     await this.untilAllIsDone();
-    // Past every deadline; then past every access token: what a late answer brought is tried out.
-    for (const ms of [61_000, 3_600_000]) {
+    // Past every deadline; then past every access token: what a late answer brought is tried out. A freeze is
+    // ended each time: a canary that is denied brings the next one.
+    for (const ms of [61_000, 3_600_000, 3_600_000, 3_600_000, 3_600_000]) {
       this.world.clock.advance(ms);
+      this.running.push(this.replicas[0]!.freezes.thaw('c'));
+      await this.untilAllIsDone();
       this.running.push(this.replicas[0]!.due().tick());
       await this.untilAllIsDone();
     }
+  }
+
+  /** How often the storm brake has tripped. */
+  get freezes(): number {
+    return this.world.events.ofType('client.frozen').length;
   }
 
   /** The connections whose refresh token the server would not take, although they say nothing of the kind. */
@@ -177,6 +199,12 @@ export class Interleaving {
       case 'cut sessions':
         database.cutSessions();
         return;
+      case 'freeze':
+        this.running.push(this.replicas[0]!.freezes.freeze('c', { reason: 'scripted', by: 'a test' }));
+        return;
+      case 'thaw':
+        this.running.push(this.replicas[0]!.freezes.thaw('c'));
+        return;
       case 'tick': {
         this.running.push(this.replicas[next.replica]!.due(2).tick());
         return;
@@ -189,7 +217,7 @@ export class Interleaving {
             next.uid,
             { scopes: [], resource: '', key: '' },
             'demand',
-            deadline,
+            () => deadline,
             async () => undefined,
           ),
         );

@@ -3,6 +3,8 @@ import type {
   AccessPolicy,
   AccessTokenHandOut,
   ClientAdministration,
+  ClientFreezing,
+  ClientStatuses,
   Clock,
   ConnectionAdministration,
   EventSink,
@@ -25,6 +27,8 @@ export interface GrpcServerParts {
     | 'resume'
   >;
   readonly clients: Pick<ClientAdministration, 'create' | 'get' | 'list' | 'update' | 'delete'>;
+  readonly freezing: Pick<ClientFreezing, 'freeze' | 'thaw'>;
+  readonly statuses: Pick<ClientStatuses, 'get' | 'list'>;
   readonly access: Pick<
     AccessAdministration,
     | 'createWorkload'

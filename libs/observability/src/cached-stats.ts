@@ -5,6 +5,12 @@ import type { ConnectionState } from '#libs/core';
 export interface ConnectionFigures {
   readonly byState: Readonly<Record<ConnectionState, number>>;
   readonly oldestOverdueMs: number;
+  readonly byClient: ReadonlyArray<{
+    readonly client: string;
+    /** Absent: none of its connections can be served now. */
+    readonly slackMs?: number;
+    readonly unserved: number;
+  }>;
 }
 
 /** Where the figures come from. Rejects while the database is away. */
@@ -18,6 +24,7 @@ const FRESH_MS = 5_000;
 const NONE: ConnectionFigures = {
   byState: { ACTIVE: 0, IN_DOUBT: 0, REAUTHORIZATION_REQUIRED: 0, PAUSED: 0, REVOKED: 0 },
   oldestOverdueMs: 0,
+  byClient: [],
 };
 
 /** Keeps figures for a while, and beyond that while the database is away; their age says so. */

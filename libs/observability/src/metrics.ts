@@ -12,7 +12,18 @@ export interface MetricSources {
   readonly heldConnections: () => number;
   /** How many answers wait for the database. */
   readonly pendingSaves: () => number;
+  /** The OAuth clients as this replica knows them. */
+  readonly clients: () => readonly ClientGauges[];
 }
+
+/** What is told of an OAuth client from memory. */
+export interface ClientGauges {
+  readonly client: string;
+  readonly frozen: boolean;
+  readonly breakerOpen: boolean;
+}
+
+type ClientValue = readonly [client: string, value: number];
 
 /** The metrics of a replica, for Prometheus. Every name begins with `token_broker_`. */
 export class Metrics {
@@ -67,6 +78,7 @@ export class Metrics {
       'Age of the figures that come from the database.',
       () => stats.ageMs / 1_000,
     );
+    this.observeClients(sources, stats);
     const registers = [this.registry];
     new Gauge({
       name: 'token_broker_connections',
@@ -78,6 +90,25 @@ export class Metrics {
         for (const state of Object.keys(byState) as ConnectionState[]) this.set({ state }, byState[state]);
       },
     });
+  }
+
+  private observeClients({ clients }: MetricSources, stats: CachedStats): void {
+    this.gaugeByClient('client_frozen', 'Whether an OAuth client is frozen.', () =>
+      clients().map(({ client, frozen }) => [client, Number(frozen)]),
+    );
+    this.gaugeByClient('breaker_open', 'Whether the breaker of this replica is open.', () =>
+      clients().map(({ client, breakerOpen }) => [client, Number(breakerOpen)]),
+    );
+    this.gaugeByClient('slack_seconds', 'How long all that can be served now still could be.', async () =>
+      (await stats.current()).byClient.flatMap(({ client, slackMs }) =>
+        slackMs === undefined ? [] : [[client, slackMs / 1_000]],
+      ),
+    );
+    this.gaugeByClient(
+      'unserved_connections',
+      'Connections to be kept fresh without a good token.',
+      async () => (await stats.current()).byClient.map(({ client, unserved }) => [client, unserved]),
+    );
   }
 
   /** Counts an event. */
@@ -126,6 +157,25 @@ export class Metrics {
       labelNames: ['outcome'],
       buckets,
       registers: [this.registry],
+    });
+  }
+
+  private gaugeByClient(
+    name: string,
+    help: string,
+    values: () => ClientValue[] | Promise<ClientValue[]>,
+  ): void {
+    new Gauge({
+      name: `token_broker_${name}`,
+      help,
+      labelNames: ['client'],
+      registers: [this.registry],
+      async collect() {
+        const all = await values();
+        // One that is gone must not be told of for ever.
+        this.reset();
+        for (const [client, value] of all) this.set({ client }, value);
+      },
     });
   }
 

@@ -47,6 +47,7 @@ describe('the log', () => {
 describe('metrics', () => {
   const figures = {
     byState: { ACTIVE: 3, IN_DOUBT: 1, REAUTHORIZATION_REQUIRED: 0, PAUSED: 0, REVOKED: 0 },
+    byClient: [{ client: 'c', slackMs: 90_000, unserved: 2 }],
     oldestOverdueMs: 2_500,
   };
   const read: BrokerEvent = {
@@ -63,6 +64,10 @@ describe('metrics', () => {
       stats: { stats: async () => figures },
       heldConnections: () => 7,
       pendingSaves: () => 2,
+      clients: () => [
+        { client: 'c', frozen: true, breakerOpen: false },
+        { client: 'd', frozen: false, breakerOpen: true },
+      ],
     });
     const sink = createEventSink(createLogger({ level: 'fatal', replica: 'r' }), metrics);
     sink.emit(read);
@@ -82,12 +87,17 @@ describe('metrics', () => {
     expect(text).toContain('token_broker_held_connections 7');
     expect(text).toContain('token_broker_pending_saves 2');
     expect(text).toContain('token_broker_database_up 1');
+    expect(text).toContain('token_broker_client_frozen{client="c"} 1');
+    expect(text).toContain('token_broker_client_frozen{client="d"} 0');
+    expect(text).toContain('token_broker_breaker_open{client="d"} 1');
+    expect(text).toContain('token_broker_slack_seconds{client="c"} 90');
+    expect(text).toContain('token_broker_unserved_connections{client="c"} 2');
   });
 
   it('answer without the database, and say that it is away', async () => {
     const metrics = new Metrics();
     const stats = { stats: () => Promise.reject(new Error('away')) };
-    metrics.observe({ stats, heldConnections: () => 0, pendingSaves: () => 0 });
+    metrics.observe({ stats, heldConnections: () => 0, pendingSaves: () => 0, clients: () => [] });
     expect((await metrics.exposition()).text).toContain('token_broker_database_up 0');
   });
 });

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { ConnectionState } from '#libs/core';
+import { clientSlacks, type ClientSlack } from './client-figures.js';
 import { translated } from './store-errors.js';
 
 /** Figures for the metrics. */
@@ -7,6 +8,7 @@ export interface ConnectionFigures {
   readonly byState: Record<ConnectionState, number>;
   /** How long the most overdue rotation has been waiting, in milliseconds; zero where none is. */
   readonly oldestOverdueMs: number;
+  readonly byClient: readonly ClientSlack[];
 }
 
 /** Counts connections. @throws {StoreUnavailableError} */
@@ -18,8 +20,9 @@ export async function connectionFigures(source: DataSource): Promise<ConnectionF
     PAUSED: 0,
     REVOKED: 0,
   };
-  const [counts, [overdue]] = await translated(() =>
+  const [byClient, counts, [overdue]] = await translated(() =>
     Promise.all([
+      clientSlacks(source),
       source.query<{ state: ConnectionState; count: string }[]>(
         'SELECT state, count(*) AS count FROM token_broker.connection GROUP BY state',
       ),
@@ -30,5 +33,5 @@ export async function connectionFigures(source: DataSource): Promise<ConnectionF
     ]),
   );
   for (const { state, count } of counts) byState[state] = Number(count);
-  return { byState, oldestOverdueMs: Math.max(0, overdue.ms ?? 0) };
+  return { byState, byClient, oldestOverdueMs: Math.max(0, overdue.ms ?? 0) };
 }

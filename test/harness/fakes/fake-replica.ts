@@ -1,6 +1,8 @@
 import {
   AccessPolicy,
   AccessTokenHandOut,
+  Breakers,
+  Canaries,
   ConnectLinks,
   DemandRotations,
   DueRotations,
@@ -8,14 +10,18 @@ import {
   PendingSaves,
   RotationFinisher,
   Rotator,
+  Slots,
   Spender,
+  StormBrake,
   type ChangeHints,
   type Claim,
   type ClaimRequest,
+  type RotationGates,
   type RotationSave,
   type SpendOutcome,
   type Variant,
 } from '#libs/core';
+import { FakeFreezeStore } from './fake-freeze-store.js';
 import { FakeSpool } from './fake-spool.js';
 import { FakeRotationStore } from './fake-rotation-store.js';
 import { FakeTokenEndpoint } from './fake-token-endpoint.js';
@@ -56,6 +62,10 @@ export class FakeReplica {
   /** What became of saves that had to wait. */
   readonly settled: Array<{ readonly save: RotationSave; readonly result: string }> = [];
   readonly pending: PendingSaves;
+  readonly freezes: FakeFreezeStore;
+  readonly brake: StormBrake;
+  readonly breakers: Breakers;
+  readonly gates: RotationGates;
   readonly finisher: RotationFinisher;
   readonly spender: Spender;
   readonly held: HeldTokens;
@@ -74,15 +84,26 @@ export class FakeReplica {
     /** The disk of the replica; give the one of its life before to a replica that comes back. */
     readonly spool = new FakeSpool(`spool of ${name}`),
   ) {
-    const { clock, database, events, sealer, timings } = world;
+    const { clock, database, events, sealer, timings, stormLimits: limits } = world;
     const random = (): number => 0.5;
+    this.freezes = new FakeFreezeStore(database);
+    this.brake = new StormBrake({ store: this.freezes, events, clock, replica: name, limits });
+    this.breakers = new Breakers(clock, events, (id) => world.clients.get(id)?.revision, random);
+    this.gates = this.gatesWith(16);
     this.store = new FakeRotationStore(database, clock);
     this.tokens = new FakeTokenStore(database);
     this.endpoint = new FakeTokenEndpoint(world.server, clock);
     this.pending = new PendingSaves(this.store, (save, result) =>
       this.settled.push({ save, result: result instanceof Error ? result.name : result }),
     );
-    this.finisher = new RotationFinisher({ sealer, pending: this.pending, spool: this.spool, clock, random });
+    this.finisher = new RotationFinisher({
+      sealer,
+      pending: this.pending,
+      spool: this.spool,
+      brake: this.brake,
+      clock,
+      random,
+    });
     this.spender = new Spender({
       store: this.store,
       clients: { client: async (id) => world.clients.get(id) },
@@ -94,8 +115,17 @@ export class FakeReplica {
       timings,
     });
     this.held = new HeldTokens(this.tokens, sealer, events, heldCapacity);
-    this.rotator = new Rotator(this.spender, this.held, events, clock);
-    this.demand = new DemandRotations(this.store, this.rotator, this.hints, clock, this.claimRequest);
+    const listeners = [this.held, this.breakers, new Canaries(this.freezes, events)];
+    this.rotator = new Rotator(this.spender, listeners, events, clock);
+    this.demand = new DemandRotations({
+      store: this.store,
+      rotator: this.rotator,
+      hints: this.hints,
+      clock,
+      claimRequest: this.claimRequest,
+      gates: this.gates,
+      random,
+    });
     this.links = new ConnectLinks(sealer, clock, 'https://broker.example', 3_600_000);
     this.handOut = new AccessTokenHandOut({
       policy: () => this.policy,
@@ -115,8 +145,17 @@ export class FakeReplica {
     };
   }
 
-  /** A scheduler with room for this many rotations. */
-  due(maxConcurrent = 10): DueRotations {
+  /** The gates of this replica with this many slots of their own. */
+  gatesWith(slots: number): RotationGates {
+    return {
+      slots: new Slots(slots, this.world.clock),
+      breakers: this.breakers,
+      freezeOf: (id) => this.world.clients.get(id)?.freeze,
+    };
+  }
+
+  /** A scheduler with the slots of this replica, or with so many of its own. */
+  due(slots?: number): DueRotations {
     const { clock, events } = this.world;
     return new DueRotations(
       this.store,
@@ -124,16 +163,16 @@ export class FakeReplica {
       events,
       clock,
       this.claimRequest,
-      { maxConcurrent },
+      slots === undefined ? this.gates : this.gatesWith(slots),
       () => 0.5,
     );
   }
 
   /** Claims one connection; fails the test where it cannot be claimed. */
   async claim(uid = 'uid-1'): Promise<Claim> {
-    const claim = await this.store.claimOne(uid, this.claimRequest);
-    if (!claim) throw new Error(`${uid} could not be claimed`);
-    return claim;
+    const claimed = await this.store.claimOne(uid, this.claimRequest);
+    if (claimed.kind !== 'claimed') throw new Error(`${uid} could not be claimed: ${claimed.kind}`);
+    return claimed.claim;
   }
 
   /** Claims and spends, as a rotation does. */

@@ -26,4 +26,5 @@ export const LOGGER = Symbol('Logger');
 export const GRPC_SERVER = Symbol('GrpcServer');
 export const OAUTH = Symbol('OAuth');
 export const SPOOL = Symbol('Spool');
+export const GATES = Symbol('RotationGates');
 export const RANDOM = Symbol('random');

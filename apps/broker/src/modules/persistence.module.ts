@@ -4,9 +4,11 @@ import {
   ChangeFeed,
   FleetClock,
   PostgresAccessStore,
+  PostgresClientFigures,
   PostgresClientStore,
   PostgresConnectionStore,
   PostgresDirectoryStore,
+  PostgresFreezeStore,
   PostgresRotationStore,
   PostgresTokenStore,
   type Database,
@@ -27,9 +29,11 @@ import {
 const stores: Provider[] = [
   ...[
     PostgresAccessStore,
+    PostgresClientFigures,
     PostgresClientStore,
     PostgresConnectionStore,
     PostgresDirectoryStore,
+    PostgresFreezeStore,
     PostgresTokenStore,
   ].map((Store) => ({
     provide: Store,

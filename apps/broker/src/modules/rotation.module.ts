@@ -1,6 +1,8 @@
 import { Global, Module, type Provider } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import {
+  Breakers,
+  Canaries,
   DemandRotations,
   Directory,
   DueRotations,
@@ -8,18 +10,22 @@ import {
   PendingSaves,
   RotationFinisher,
   Rotator,
+  Slots,
   Spender,
   SpoolReplay,
+  STORM_LIMITS,
+  StormBrake,
   type ClaimRequest,
   type EventSink,
+  type RotationGates,
   type Sealer,
   type Spool,
 } from '#libs/core';
 import { createOAuth, type OAuth } from '#libs/oauth';
-import { ChangeFeed, FleetClock, PostgresRotationStore } from '#libs/postgres';
+import { ChangeFeed, FleetClock, PostgresFreezeStore, PostgresRotationStore } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
 import { Schedule } from '../schedule.js';
-import { CONFIG, EVENTS, OAUTH, RANDOM, SEALER, SPOOL } from './foundation.js';
+import { CONFIG, EVENTS, GATES, OAUTH, RANDOM, SEALER, SPOOL } from './foundation.js';
 
 function claimRequest(config: BrokerConfig, spool: Spool): ClaimRequest {
   return { replica: `${config.replica}/${spool.id}`, attemptDeadlineMs: config.attemptDeadlineMs };
@@ -42,15 +48,51 @@ const rotation: Provider[] = [
     inject: [PostgresRotationStore, EVENTS, SPOOL],
   },
   {
+    provide: StormBrake,
+    useFactory: (
+      store: PostgresFreezeStore,
+      events: EventSink,
+      clock: FleetClock,
+      { replica }: BrokerConfig,
+    ) => new StormBrake({ store, events, clock, replica, limits: STORM_LIMITS }),
+    inject: [PostgresFreezeStore, EVENTS, FleetClock, CONFIG],
+  },
+  {
     provide: RotationFinisher,
     useFactory: (
       sealer: Sealer,
       pending: PendingSaves,
       spool: Spool,
+      brake: StormBrake,
       clock: FleetClock,
       random: () => number,
-    ) => new RotationFinisher({ sealer, pending, spool, clock, random }),
-    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM],
+    ) => new RotationFinisher({ sealer, pending, spool, brake, clock, random }),
+    inject: [SEALER, PendingSaves, SPOOL, StormBrake, FleetClock, RANDOM],
+  },
+  {
+    provide: Breakers,
+    useFactory: (clients: Directory, events: EventSink, clock: FleetClock, random: () => number) =>
+      new Breakers(clock, events, (clientId) => clients.known(clientId)?.revision, random),
+    inject: [Directory, EVENTS, FleetClock, RANDOM],
+  },
+  {
+    provide: Canaries,
+    useFactory: (store: PostgresFreezeStore, events: EventSink) => new Canaries(store, events),
+    inject: [PostgresFreezeStore, EVENTS],
+  },
+  {
+    provide: GATES,
+    useFactory: (
+      config: BrokerConfig,
+      breakers: Breakers,
+      clients: Directory,
+      clock: FleetClock,
+    ): RotationGates => ({
+      slots: new Slots(config.rotationConcurrency, clock),
+      breakers,
+      freezeOf: (clientId) => clients.known(clientId)?.freeze,
+    }),
+    inject: [CONFIG, Breakers, Directory, FleetClock],
   },
   {
     provide: Spender,
@@ -102,9 +144,15 @@ const rotation: Provider[] = [
   },
   {
     provide: Rotator,
-    useFactory: (spender: Spender, held: HeldTokens, events: EventSink, clock: FleetClock) =>
-      new Rotator(spender, held, events, clock),
-    inject: [Spender, HeldTokens, EVENTS, FleetClock],
+    useFactory: (
+      spender: Spender,
+      held: HeldTokens,
+      breakers: Breakers,
+      canaries: Canaries,
+      events: EventSink,
+      clock: FleetClock,
+    ) => new Rotator(spender, [held, breakers, canaries], events, clock),
+    inject: [Spender, HeldTokens, Breakers, Canaries, EVENTS, FleetClock],
   },
   {
     provide: DueRotations,
@@ -114,19 +162,11 @@ const rotation: Provider[] = [
       rotator: Rotator,
       events: EventSink,
       clock: FleetClock,
+      gates: RotationGates,
       random: () => number,
       spool: Spool,
-    ) =>
-      new DueRotations(
-        store,
-        rotator,
-        events,
-        clock,
-        claimRequest(config, spool),
-        { maxConcurrent: config.rotationConcurrency },
-        random,
-      ),
-    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, RANDOM, SPOOL],
+    ) => new DueRotations(store, rotator, events, clock, claimRequest(config, spool), gates, random),
+    inject: [CONFIG, PostgresRotationStore, Rotator, EVENTS, FleetClock, GATES, RANDOM, SPOOL],
   },
   {
     provide: DemandRotations,
@@ -134,11 +174,22 @@ const rotation: Provider[] = [
       config: BrokerConfig,
       store: PostgresRotationStore,
       rotator: Rotator,
-      feed: ChangeFeed,
+      hints: ChangeFeed,
       clock: FleetClock,
+      gates: RotationGates,
+      random: () => number,
       spool: Spool,
-    ) => new DemandRotations(store, rotator, feed, clock, claimRequest(config, spool)),
-    inject: [CONFIG, PostgresRotationStore, Rotator, ChangeFeed, FleetClock, SPOOL],
+    ) =>
+      new DemandRotations({
+        store,
+        rotator,
+        hints,
+        clock,
+        claimRequest: claimRequest(config, spool),
+        gates,
+        random,
+      }),
+    inject: [CONFIG, PostgresRotationStore, Rotator, ChangeFeed, FleetClock, GATES, RANDOM, SPOOL],
   },
 ];
 

@@ -1,5 +1,9 @@
 import type { Secret } from '#libs/core';
-import { Client_AuthMethod as AuthMethod, type Client } from '#proto/tokenbroker/v1/client_service';
+import {
+  Client_AuthMethod as AuthMethod,
+  Client_Canary as Canary,
+  type Client,
+} from '#proto/tokenbroker/v1/client_service';
 import { toDuration } from '../input/duration.js';
 import { readSecret } from '../input/secret-input.js';
 import type { Terminal } from '../terminal.js';
@@ -26,6 +30,9 @@ export interface ClientOptions {
   readonly rotateAt?: number;
   /** Milliseconds. */
   readonly defaultTokenTtl?: number;
+  /** Per second. */
+  readonly rate?: number;
+  readonly maxConcurrent?: number;
   readonly authorizationEndpoint?: string;
   readonly tokenEndpoint?: string;
   readonly revocationEndpoint?: string;
@@ -57,6 +64,10 @@ export function clientFromOptions(name: string, options: ClientOptions, secret: 
     defaultTokenTtl: options.defaultTokenTtl === undefined ? undefined : toDuration(options.defaultTokenTtl),
     createTime: undefined,
     updateTime: undefined,
+    ratePerSecond: options.rate ?? 0,
+    maxConcurrent: options.maxConcurrent ?? 0,
+    freeze: undefined,
+    canary: Canary.UNSPECIFIED,
   };
 }
 
@@ -71,6 +82,8 @@ export function maskOf(options: ClientOptions): string[] {
     ['scopes', options.scope !== undefined],
     ['profile', options.profile !== undefined],
     ['rotate_at', options.rotateAt !== undefined],
+    ['rate_per_second', options.rate !== undefined],
+    ['max_concurrent', options.maxConcurrent !== undefined],
     ['default_token_ttl', options.defaultTokenTtl !== undefined],
   ];
   return given.filter(([, is]) => is).map(([path]) => path);

@@ -50,6 +50,11 @@ export class Directory implements ClientSource {
     return [...this.clients.values()];
   }
 
+  /** An OAuth client as it is in memory. */
+  known(clientId: string): OAuthClient | undefined {
+    return this.clients.get(clientId);
+  }
+
   /** An OAuth client; looks at the database for one that is not known yet. */
   async client(clientId: string): Promise<OAuthClient | undefined> {
     if (!this.clients.has(clientId)) await this.refresh();

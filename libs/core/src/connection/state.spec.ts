@@ -1,18 +1,27 @@
 import { nextState, SPENDING_STATES, type ConnectionEvent, type ConnectionState } from './state.js';
 
-const EVENTS = ['authorized', 'rotated', 'doubted', 'denied', 'paused', 'resumed', 'revoked'] as const;
+const EVENTS = [
+  'authorized',
+  'rotated',
+  'doubted',
+  'denied',
+  'paused',
+  'resumed',
+  'revoked',
+  'reconsidered',
+] as const;
 const REAUTHORIZE = 'REAUTHORIZATION_REQUIRED';
 const refused = undefined;
 const BEFORE = 'BEFORE';
 
 /** Written down once more, so that a change of the one table is a change that somebody meant. */
 const EXPECTED: Record<ConnectionState, Array<ConnectionState | typeof BEFORE | undefined>> = {
-  //                         authorized rotated   doubted     denied       paused    resumed  revoked
-  ACTIVE: ['ACTIVE', 'ACTIVE', 'IN_DOUBT', REAUTHORIZE, 'PAUSED', refused, 'REVOKED'],
-  IN_DOUBT: ['ACTIVE', 'ACTIVE', 'IN_DOUBT', REAUTHORIZE, 'PAUSED', refused, 'REVOKED'],
-  REAUTHORIZATION_REQUIRED: ['ACTIVE', 'ACTIVE', refused, refused, refused, refused, 'REVOKED'],
-  PAUSED: ['ACTIVE', refused, refused, refused, refused, BEFORE, 'REVOKED'],
-  REVOKED: ['ACTIVE', refused, refused, refused, refused, refused, refused],
+  //                         authorized rotated   doubted     denied       paused    resumed  revoked   reconsidered
+  ACTIVE: ['ACTIVE', 'ACTIVE', 'IN_DOUBT', REAUTHORIZE, 'PAUSED', refused, 'REVOKED', refused],
+  IN_DOUBT: ['ACTIVE', 'ACTIVE', 'IN_DOUBT', REAUTHORIZE, 'PAUSED', refused, 'REVOKED', refused],
+  REAUTHORIZATION_REQUIRED: ['ACTIVE', 'ACTIVE', refused, refused, refused, refused, 'REVOKED', 'IN_DOUBT'],
+  PAUSED: ['ACTIVE', refused, refused, refused, refused, BEFORE, 'REVOKED', refused],
+  REVOKED: ['ACTIVE', refused, refused, refused, refused, refused, refused, refused],
 };
 
 const STATES = Object.keys(EXPECTED) as ConnectionState[];
@@ -30,7 +39,7 @@ describe('the transition table', () => {
   });
 
   it('has every state and every event in it', () => {
-    expect(CASES).toHaveLength(5 * 7);
+    expect(CASES).toHaveLength(5 * 8);
   });
 
   it('P1: a refresh token is spent in two states only, and both can end by the server’s word', () => {

@@ -7,6 +7,7 @@ export type ConnectionEvent =
   | 'rotated' // a new token came back
   | 'doubted' // a refresh token may have been spent, and the answer is not in hand
   | 'denied' // the authorization server's definite word
+  | 'reconsidered' // a denial is taken back, since too many came at once: its server may have been confused
   | 'paused'
   | 'resumed'
   | 'revoked';
@@ -35,7 +36,12 @@ const TRANSITIONS: Readonly<
     revoked: 'REVOKED',
   },
   // `rotated`: an answer that came late proves that the authorization is alive after all.
-  REAUTHORIZATION_REQUIRED: { authorized: 'ACTIVE', rotated: 'ACTIVE', revoked: 'REVOKED' },
+  REAUTHORIZATION_REQUIRED: {
+    authorized: 'ACTIVE',
+    rotated: 'ACTIVE',
+    reconsidered: 'IN_DOUBT',
+    revoked: 'REVOKED',
+  },
   PAUSED: { authorized: 'ACTIVE', resumed: 'BEFORE_PAUSE', revoked: 'REVOKED' },
   REVOKED: { authorized: 'ACTIVE' },
 };

@@ -8,6 +8,7 @@ import type { EventSink } from '../events.js';
 import { checkSegment, clientName } from '../resource-names.js';
 import { sealingContext, type Sealer } from '../sealer.js';
 import type { Secret } from '../secret.js';
+import { budgetMistakes, isAnotherClient } from './client-changes.js';
 import type { ClientAuthMethod, Endpoints, OAuthClient } from './oauth-client.js';
 
 /** What can be said of an OAuth client; the secret in the clear, on its way to be sealed. */
@@ -21,20 +22,27 @@ export interface ClientFields {
   readonly profile: string;
   readonly rotateAt: number;
   readonly defaultTokenTtlMs: number;
+  readonly ratePerSecond: number;
+  readonly maxConcurrent: number;
 }
 
 /** An OAuth client as it is written. */
-export type ClientRow = Omit<OAuthClient, 'revision' | 'createdAt' | 'updatedAt'>;
+export type ClientRow = Omit<OAuthClient, 'freeze' | 'canary' | 'revision' | 'createdAt' | 'updatedAt'>;
 
 /** The rows of OAuth clients. Every method throws `StoreUnavailableError` where the database is away. */
 export interface ClientStore {
-  /** @throws {BrokerError} `ALREADY_EXISTS` */
+  /** It has to prove itself first. @throws {BrokerError} `ALREADY_EXISTS` */
   createClient(client: ClientRow): Promise<OAuthClient>;
   /**
    * Replaces it where it is still at this revision; its failing connections are tried again at once.
    * `undefined` where it has changed meanwhile, or is gone.
+   * @param needsCanary it has to prove itself with one rotation at a time before the others follow
    */
-  replaceClient(client: ClientRow, fromRevision: number): Promise<OAuthClient | undefined>;
+  replaceClient(
+    client: ClientRow,
+    fromRevision: number,
+    needsCanary: boolean,
+  ): Promise<OAuthClient | undefined>;
   /** `false` where it does not exist. @throws {BrokerError} `CLIENT_IN_USE` while it has connections */
   deleteClient(id: string): Promise<boolean>;
 }
@@ -87,7 +95,7 @@ export class ClientAdministration {
     await this.directory.refresh();
     const present = await this.existing(id);
     const row = await this.rowOf(present.uid, id, change(present), present);
-    const updated = await this.store.replaceClient(row, present.revision);
+    const updated = await this.store.replaceClient(row, present.revision, isAnotherClient(present, row));
     if (!updated) {
       throw BrokerError.of(
         'STATE_CONFLICT',
@@ -139,6 +147,8 @@ export class ClientAdministration {
       profile: fields.profile,
       rotateAt: fields.rotateAt,
       defaultTokenTtlMs: fields.defaultTokenTtlMs,
+      ratePerSecond: fields.ratePerSecond,
+      maxConcurrent: fields.maxConcurrent,
     };
   }
 
@@ -179,6 +189,7 @@ export class ClientAdministration {
       this.rules.profiles.includes(fields.profile),
       `profile is one of: ${this.rules.profiles.join(', ')}.`,
     );
+    mistakes.push(...budgetMistakes(fields));
     if (mistakes.length > 0) throw BrokerError.of('INVALID_REQUEST', mistakes.join(' '));
   }
 }

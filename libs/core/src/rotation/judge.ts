@@ -7,6 +7,9 @@ export type Failure =
   | Exclude<Interpretation, { kind: 'granted' }>
   | Exclude<SendResult, { kind: 'answered' }>;
 
+/** The code of a denial that is the broker's own: nothing was sent, since the profile forbids the probe. */
+export const PROBE_FORBIDDEN_CODE = 'probe_forbidden';
+
 /**
  * What a failed exchange does to its connection. This is where "transient is not final" (promise P7) and
  * the single probe of an in-doubt connection (promise P1) are decided.
@@ -47,14 +50,17 @@ export function changeAfterFailure(
 }
 
 /** Also where it was paused meanwhile: the doubt is what the pause goes back to. */
-function isInDoubt(connection: Connection): boolean {
+export function isInDoubt(connection: Connection): boolean {
   return connection.state === 'IN_DOUBT' || connection.stateBeforePause === 'IN_DOUBT';
 }
 
 function explainDenial(connection: Connection, error: LastError): LastError {
   // Only a server's word says that the token had been spent.
-  if (!isInDoubt(connection) || error.code === 'probe_forbidden') return error;
+  if (!isInDoubt(connection) || error.code === PROBE_FORBIDDEN_CODE) return error;
   const before = connection.lastError;
+  if (before?.code === 'denied_in_storm') {
+    return { ...error, description: `${error.description} (for the second time; ${before.description})` };
+  }
   return {
     ...error,
     description: `${error.description} (the probe of an in-doubt connection; the doubt began with ${before?.code ?? 'a lost answer'}: the refresh token had been spent and its answer was lost)`,

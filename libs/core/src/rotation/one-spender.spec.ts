@@ -14,9 +14,10 @@ describe('P1, P4: whatever three replicas, a database and an authorization serve
   it('no generation is sent twice but for the probe, and none is lost silently', async () => {
     let rotations = 0;
     let probes = 0;
+    let freezes = 0;
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), history, async (scheduler, { deeds, steps, troubles }) => {
-        const run = new Interleaving(scheduler, steps, troubles);
+      fc.asyncProperty(fc.scheduler(), history, async (scheduler, { deeds, steps, troubles, client }) => {
+        const run = new Interleaving(scheduler, steps, troubles, client);
         for (const uid of UIDS) {
           await run.world.addConnection({ uid });
           await run.world.addAccessToken(uid, 3_600_000);
@@ -30,6 +31,7 @@ describe('P1, P4: whatever three replicas, a database and an authorization serve
         expect(run.deadWithoutSayingSo).toEqual([]);
         expect(UIDS.filter((uid) => run.world.connection(uid).attempt)).toEqual([]);
         probes += run.world.server.ledger.filter(({ seen }) => seen === 'IN_DOUBT').length;
+        freezes += run.freezes;
         rotations += run.world.events.ofType('rotation.succeeded').length;
       }),
       { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 150) },
@@ -37,5 +39,6 @@ describe('P1, P4: whatever three replicas, a database and an authorization serve
     // The histories do something: there are rotations and probes among them.
     expect(rotations).toBeGreaterThan(30);
     expect(probes).toBeGreaterThan(0);
+    expect(freezes).toBeGreaterThan(0);
   });
 });

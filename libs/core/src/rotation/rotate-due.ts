@@ -1,31 +1,25 @@
 import type { Clock } from '../clock.js';
-import { DEFAULT_VARIANT } from '../connection/variant.js';
 import { isStoreUnavailable, messageOf } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { connectionName } from '../resource-names.js';
+import { runLane } from './client-lane.js';
+import type { RotationGates } from './gates.js';
 import { changeAfterDisappearance } from './judge.js';
-import type { Claim, ClaimRequest, RotationStore } from './ports.js';
+import type { ClaimRequest, RotationStore } from './ports.js';
 import type { Rotator } from './rotator.js';
-
-/** How many rotations a replica has under way at the most. */
-export interface RotationLimits {
-  readonly maxConcurrent: number;
-}
 
 const TAKE_OVER_BATCH = 100;
 
-/** Rounds of claims between two looks at what dead replicas left. */
-const TAKE_OVER_EVERY = 20;
-
 /**
- * What each tick of the scheduler does: take over what dead replicas left, then claim what is due, as much
- * as there is room for, until nothing is due.
+ * What each tick of the scheduler does: take over what dead replicas left, then start a lane for every OAuth
+ * client that has something due and has none under way. A backlog of one OAuth client may keep its lane going
+ * for hours; the ticks go on meanwhile.
  */
 export class DueRotations {
-  private ticking: Promise<void> | undefined;
-  private stopped = false;
+  private looking: Promise<Array<Promise<void>>> | undefined;
   private storeAway = false;
-  private wakePump: (() => void) | undefined;
+  private readonly lanes = new Map<string, Promise<void>>();
+  private readonly stopping = new AbortController();
 
   constructor(
     private readonly store: RotationStore,
@@ -33,28 +27,51 @@ export class DueRotations {
     private readonly events: EventSink,
     private readonly clock: Clock,
     private readonly claimRequest: ClaimRequest,
-    private readonly limits: RotationLimits,
+    private readonly gates: RotationGates,
     private readonly random: () => number,
   ) {}
 
-  /** One tick. Returns when all that was due has been claimed; never throws. A tick during a tick is none. */
+  /**
+   * One tick. Returns when all has been claimed that it found due; never throws. A tick while another one
+   * looks is none.
+   */
   async tick(): Promise<void> {
-    if (this.ticking || this.stopped) return;
-    this.ticking = this.runTick().finally(() => (this.ticking = undefined));
-    await this.ticking;
+    if (this.looking || this.stopping.signal.aborted) return;
+    this.looking = this.look().finally(() => (this.looking = undefined));
+    await Promise.all(await this.looking);
   }
 
-  /** No claim is made after this; resolves when one that is being made has come, and its rotation begun. */
+  /** No claim is made after this; resolves when those that are being made have come, and their rotations begun. */
   async stop(): Promise<void> {
-    this.stopped = true;
-    this.wakePump?.();
-    await this.ticking;
+    this.stopping.abort();
+    if (this.looking) void (await this.looking);
+    await Promise.all(this.lanes.values());
   }
 
-  private async runTick(): Promise<void> {
+  private async look(): Promise<Array<Promise<void>>> {
     await this.guarded(() => this.takeOver());
-    const reached = await this.guarded(() => this.pump());
+    let due: string[] = [];
+    const reached = await this.guarded(async () => void (due = await this.store.dueClients()));
     if (reached) this.storeIsBack();
+    return due.map((clientId) => this.lane(clientId));
+  }
+
+  private lane(clientId: string): Promise<void> {
+    const running = this.lanes.get(clientId);
+    if (running) return running;
+    const { store, rotator, gates, claimRequest } = this;
+    const lane = this.guarded(() =>
+      runLane(clientId, {
+        store,
+        rotator,
+        gates,
+        claimRequest,
+        stopping: this.stopping.signal,
+        report: (error) => this.report(error),
+      }),
+    ).then(() => void this.lanes.delete(clientId));
+    this.lanes.set(clientId, lane);
+    return lane;
   }
 
   /** Each part fails for itself: a row that cannot be taken over must not end the rotations. */
@@ -65,37 +82,6 @@ export class DueRotations {
     } catch (error) {
       this.report(error);
       return false;
-    }
-  }
-
-  private async pump(): Promise<void> {
-    for (let round = 1; !this.stopped; round += 1) {
-      // A backlog may keep this going for long; what dead replicas left must not wait for its end.
-      if (round % TAKE_OVER_EVERY === 0) await this.guarded(() => this.takeOver());
-      const room = this.limits.maxConcurrent - this.rotator.inFlight;
-      if (room <= 0) {
-        await this.room();
-        continue;
-      }
-      const claims = await this.store.claimDue({ ...this.claimRequest, limit: room });
-      for (const claim of claims) void this.carryOut(claim);
-      if (claims.length < room) return;
-    }
-  }
-
-  /** Waits until there may be room again. What is under way may all have been begun by reads. */
-  private room(): Promise<void> {
-    return new Promise((resolve) => {
-      this.wakePump = resolve;
-      void this.rotator.ended().then(resolve);
-    });
-  }
-
-  private async carryOut(claim: Claim): Promise<void> {
-    try {
-      await this.rotator.rotate(claim, DEFAULT_VARIANT, 'schedule');
-    } catch (error) {
-      this.report(error);
     }
   }
 

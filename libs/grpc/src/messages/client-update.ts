@@ -28,6 +28,8 @@ const APPLY: Readonly<Record<string, (to: Mutable, from: ClientFields) => void>>
   scopes: (to, from) => void (to.scopes = from.scopes),
   profile: (to, from) => void (to.profile = from.profile),
   rotate_at: (to, from) => void (to.rotateAt = from.rotateAt),
+  rate_per_second: (to, from) => void (to.ratePerSecond = from.ratePerSecond),
+  max_concurrent: (to, from) => void (to.maxConcurrent = from.maxConcurrent),
   default_token_ttl: (to, from) => void (to.defaultTokenTtlMs = from.defaultTokenTtlMs),
 };
 
@@ -59,6 +61,8 @@ export function clientUpdate(
       profile: present.profile,
       rotateAt: present.rotateAt,
       defaultTokenTtlMs: present.defaultTokenTtlMs,
+      ratePerSecond: present.ratePerSecond,
+      maxConcurrent: present.maxConcurrent,
     };
     for (const path of updateMask) APPLY[path]?.(fields, from);
     return fields;

@@ -2,21 +2,27 @@ import {
   BrokerError,
   clientName,
   Secret,
+  type Canary,
   type ClientAuthMethod,
   type ClientFields,
   type Endpoints,
+  type Freeze,
   type OAuthClient,
 } from '#libs/core';
 import {
   Client_AuthMethod as WireAuthMethod,
+  Client_Canary as WireCanary,
   type Client as WireClient,
   type Client_Endpoints as WireEndpoints,
+  type Client_Freeze as WireFreeze,
 } from '#proto/tokenbroker/v1/client_service';
 import { checkedMillis, durationFromMillis, timestampFromMillis } from './time.js';
 
 const DEFAULT_PROFILE = 'strict';
 const DEFAULT_ROTATE_AT = 0.5;
 const DEFAULT_TOKEN_TTL_MS = 5 * 60_000;
+const DEFAULT_RATE_PER_SECOND = 50;
+const DEFAULT_MAX_CONCURRENT = 16;
 const LONGEST_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
 
 const WIRE_AUTH_METHOD: Readonly<Record<ClientAuthMethod, WireAuthMethod>> = {
@@ -24,6 +30,21 @@ const WIRE_AUTH_METHOD: Readonly<Record<ClientAuthMethod, WireAuthMethod>> = {
   client_secret_post: WireAuthMethod.CLIENT_SECRET_POST,
   none: WireAuthMethod.NONE,
 };
+
+const WIRE_CANARY: Readonly<Record<Canary, WireCanary>> = {
+  changed: WireCanary.CHANGED,
+  thawed: WireCanary.THAWED,
+};
+
+/** What it has to prove. */
+export function canaryToWire(canary: Canary | undefined): WireCanary {
+  return canary ? WIRE_CANARY[canary] : WireCanary.UNSPECIFIED;
+}
+
+/** That it is frozen. */
+export function freezeToWire(freeze: Freeze | undefined): WireFreeze | undefined {
+  return freeze && { reason: freeze.reason, by: freeze.by, time: timestampFromMillis(freeze.at) };
+}
 
 /** An OAuth client as callers see it: never with its secret. */
 export function clientToWire(client: OAuthClient, redirectUri: string): WireClient {
@@ -47,6 +68,10 @@ export function clientToWire(client: OAuthClient, redirectUri: string): WireClie
     defaultTokenTtl: durationFromMillis(client.defaultTokenTtlMs),
     createTime: timestampFromMillis(client.createdAt),
     updateTime: timestampFromMillis(client.updatedAt),
+    ratePerSecond: client.ratePerSecond,
+    maxConcurrent: client.maxConcurrent,
+    freeze: freezeToWire(client.freeze),
+    canary: canaryToWire(client.canary),
   };
 }
 
@@ -66,6 +91,8 @@ export function clientFieldsFromWire(client: WireClient): ClientFields {
     defaultTokenTtlMs: client.defaultTokenTtl
       ? checkedMillis(client.defaultTokenTtl, 'default_token_ttl', LONGEST_TOKEN_TTL_MS)
       : DEFAULT_TOKEN_TTL_MS,
+    ratePerSecond: client.ratePerSecond || DEFAULT_RATE_PER_SECOND,
+    maxConcurrent: client.maxConcurrent || DEFAULT_MAX_CONCURRENT,
   };
 }
 

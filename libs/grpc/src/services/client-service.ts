@@ -1,19 +1,33 @@
 import { BrokerError, parseClientName } from '#libs/core';
 import type { Client, ClientServiceServer } from '#proto/tokenbroker/v1/client_service';
 import { clientFieldsFromWire, clientToWire } from '../messages/client.js';
+import { clientStatusToWire } from '../messages/client-status.js';
 import { clientUpdate } from '../messages/client-update.js';
 import type { GrpcServerParts } from '../parts.js';
 import { unary, type CallContext } from './unary.js';
 
 type Methods = Pick<
   ClientServiceServer,
-  'createClient' | 'getClient' | 'listClients' | 'updateClient' | 'deleteClient'
+  | 'createClient'
+  | 'getClient'
+  | 'listClients'
+  | 'updateClient'
+  | 'deleteClient'
+  | 'freezeClient'
+  | 'thawClient'
+  | 'getClientStatus'
+  | 'listClientStatuses'
 >;
 
 /** `tokenbroker.v1.ClientService`. Roles are checked by the use cases. */
 export function clientService(
   context: CallContext,
-  { clients, redirectUri }: Pick<GrpcServerParts, 'clients' | 'redirectUri'>,
+  {
+    clients,
+    freezing,
+    statuses,
+    redirectUri,
+  }: Pick<GrpcServerParts, 'clients' | 'freezing' | 'statuses' | 'redirectUri'>,
 ): Methods {
   return {
     createClient: unary(context, async (request, caller) => {
@@ -40,6 +54,22 @@ export function clientService(
       await clients.delete(caller, parseClientName(request.name));
       return {};
     }),
+
+    freezeClient: unary(context, async ({ name, reason }, caller) => ({
+      client: clientToWire(await freezing.freeze(caller, parseClientName(name), reason), redirectUri),
+    })),
+
+    thawClient: unary(context, async ({ name, reason }, caller) => ({
+      client: clientToWire(await freezing.thaw(caller, parseClientName(name), reason), redirectUri),
+    })),
+
+    getClientStatus: unary(context, async (request, caller) => ({
+      status: clientStatusToWire(await statuses.get(caller, parseClientName(request.name))),
+    })),
+
+    listClientStatuses: unary(context, async (_request, caller) => ({
+      statuses: (await statuses.list(caller)).map(clientStatusToWire),
+    })),
   };
 }
 

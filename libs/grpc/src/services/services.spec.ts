@@ -314,6 +314,10 @@ describe('the services', () => {
       defaultTokenTtl: undefined,
       createTime: undefined,
       updateTime: undefined,
+      ratePerSecond: 0,
+      maxConcurrent: 0,
+      freeze: undefined,
+      canary: 0,
     };
     const outcome = await call(client, client.updateClient, {
       client: given,
