@@ -11,6 +11,8 @@ const ROW: Omit<ClientRow, 'uid' | 'id'> = {
   profile: 'okta',
   rotateAt: 0.5,
   defaultTokenTtlMs: 300_000,
+  ratePerSecond: 50,
+  maxConcurrent: 16,
 };
 
 describe('ClientStore: PostgreSQL', () => {
@@ -41,7 +43,7 @@ describe('ClientStore: PostgreSQL', () => {
     expect(clients.find(({ id }) => id === row.id)).toEqual(created);
 
     const { profileSettings: _own, ...without } = row;
-    expect(await store.replaceClient(without, created.revision)).not.toHaveProperty('profileSettings');
+    expect(await store.replaceClient(without, created.revision, false)).not.toHaveProperty('profileSettings');
   });
 
   it('connections follow a changed lifetime at once, and forget one that is taken back', async () => {
@@ -70,6 +72,7 @@ describe('ClientStore: PostgreSQL', () => {
     const changed = await store.replaceClient(
       { ...ROW, uid: clientUid, id, ...configured },
       created.revision,
+      false,
     );
     expect(changed).toMatchObject(configured);
     const { due, refresh, authorization } = await hoursFromNow();
@@ -78,9 +81,9 @@ describe('ClientStore: PostgreSQL', () => {
     expect(authorization).toBeCloseTo(20 * 24, 0);
     // Something else changes: what is known stays.
     const scopes = ['b'];
-    const other = await store.replaceClient({ ...ROW, uid: clientUid, id, ...configured, scopes }, 2);
+    const other = await store.replaceClient({ ...ROW, uid: clientUid, id, ...configured, scopes }, 2, false);
     expect((await hoursFromNow()).authorization).toBeCloseTo(20 * 24, 0);
-    await store.replaceClient({ ...ROW, uid: clientUid, id }, other?.revision ?? 0);
+    await store.replaceClient({ ...ROW, uid: clientUid, id }, other?.revision ?? 0, false);
     expect(await hoursFromNow()).toMatchObject({ refresh: null, authorization: null });
   });
 

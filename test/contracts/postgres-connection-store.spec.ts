@@ -26,6 +26,8 @@ beforeAll(async () => {
       profile: 'strict',
       rotateAt: 0.5,
       defaultTokenTtlMs: 300_000,
+      ratePerSecond: 1_000,
+      maxConcurrent: 1_000,
     });
   }
 });

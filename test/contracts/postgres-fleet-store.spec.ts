@@ -25,6 +25,8 @@ beforeAll(async () => {
     profile: 'strict',
     rotateAt: 0.5,
     defaultTokenTtlMs: 300_000,
+    ratePerSecond: 1_000,
+    maxConcurrent: 1_000,
   });
 });
 
@@ -50,6 +52,7 @@ async function addConnection(): Promise<string> {
 async function empty(): Promise<PostgresFleetStore> {
   await db.database.main.query('TRUNCATE token_broker.connection, token_broker.replica CASCADE');
   await db.database.main.query('UPDATE token_broker.installation SET frozen_at = NULL, frozen_reason = NULL');
+  await db.database.main.query('UPDATE token_broker.oauth_client SET canary = NULL');
   return new PostgresFleetStore(db.database.main);
 }
 
@@ -78,8 +81,8 @@ describe('P1: what a claim checks in the database itself, whatever its replica b
 
   const claims = async (request: ClaimRequest = REQUEST): Promise<number> => {
     const one = await store.claimOne(uid, request);
-    const due = await store.claimDue({ ...request, limit: 10 });
-    return due.length + (one ? 1 : 0);
+    const { claims: due } = await store.claimDue({ ...request, clientId: 'c', limit: 10 });
+    return due.length + (one.kind === 'claimed' ? 1 : 0);
   };
   const change = (sql: string): Promise<unknown> => db.database.main.query(sql);
 
@@ -156,7 +159,8 @@ describe('P1: what a claim checks in the database itself, whatever its replica b
   it('P4: the attempts and doubts of a lost replica need not wait for its spool any more', async () => {
     const attempted = await addConnection();
     await store.claimOne(attempted, REQUEST);
-    const claim = await store.claimOne(uid, REQUEST);
+    const claimed = await store.claimOne(uid, REQUEST);
+    if (claimed.kind !== 'claimed') throw new Error(claimed.kind);
     const lastError = { code: 'replica_gone', description: '', at: Date.now() };
     const doubted = (over: object): FailureChange => ({
       kind: 'doubted',
@@ -164,7 +168,7 @@ describe('P1: what a claim checks in the database itself, whatever its replica b
       probeAt: Date.now() + 3_600_000,
       ...over,
     });
-    const { attempt, connection } = claim!;
+    const { attempt, connection } = claimed.claim;
     await store.save({
       uid,
       generation: 1,

@@ -82,6 +82,8 @@ export function refusingParts(): GrpcServerParts & { events: { seen: BrokerEvent
         throw BrokerError.of('STATE_CONFLICT', 'The test did not expect this call.');
       },
     },
+    freezing: { freeze: unexpected, thaw: unexpected },
+    statuses: { get: unexpected, list: unexpected },
     access: {
       createWorkload: unexpected,
       listWorkloads: unexpected,

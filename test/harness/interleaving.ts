@@ -23,12 +23,16 @@ const STEPS: ServerStep[] = [
   'consumed, 500',
 ];
 const STORE_OPERATIONS: Operation[] = [
+  'dueClients',
   'claimDue',
   'claimOne',
   'hold',
   'heldSave',
   'save',
   'takeOver',
+  'freeze',
+  'thaw',
+  'proveCanary',
   'find',
 ];
 const TROUBLES: Trouble[] = ['away', 'answer lost', 'fault'];
@@ -38,7 +42,9 @@ export type Deed =
   | { readonly do: 'tick' | 'read'; readonly replica: number; readonly uid: string }
   | { readonly do: 'crash' | 'rebirth'; readonly replica: number }
   | { readonly do: 'time'; readonly ms: number }
-  | { readonly do: 'outage' | 'recovery' | 'cut sessions' | 'backup' | 'failover' };
+  | {
+      readonly do: 'outage' | 'recovery' | 'cut sessions' | 'backup' | 'failover' | 'freeze' | 'thaw';
+    };
 
 const work = fc.record({
   do: fc.constantFrom('tick' as const, 'read' as const),
@@ -56,6 +62,7 @@ const death = fc.record({
 const outage = fc.record({
   do: fc.constantFrom('outage' as const, 'recovery' as const, 'cut sessions' as const),
 });
+const brake = fc.record({ do: fc.constantFrom('freeze' as const, 'thaw' as const, 'thaw' as const) });
 const failover = fc.record({ do: fc.constantFrom('backup' as const, 'failover' as const) });
 
 /** A bit of everything. */
@@ -64,6 +71,7 @@ const mixed: fc.Arbitrary<Deed> = fc.oneof(
   { weight: 3, arbitrary: time },
   { weight: 1, arbitrary: death },
   { weight: 1, arbitrary: outage },
+  { weight: 1, arbitrary: brake },
   { weight: 1, arbitrary: failover },
 );
 
@@ -88,6 +96,8 @@ export const history = fc.record({
   ),
   steps: fc.array(fc.constantFrom(...STEPS), { maxLength: 15 }),
   troubles: fc.array(trouble, { maxLength: 8 }),
+  // Two connections are few: here one or two denials can be a storm.
+  client: fc.record({ maxConcurrent: fc.constantFrom(1, 2, 1_000), leastDenials: fc.constantFrom(1, 2, 5) }),
 });
 
 /** One replica from life to life: its spool stays. */
@@ -115,7 +125,10 @@ export class Interleaving {
     private readonly scheduler: fc.Scheduler,
     steps: readonly ServerStep[],
     troubles: ReadonlyArray<{ operation: Operation; trouble: Trouble }>,
+    { maxConcurrent, leastDenials }: { readonly maxConcurrent: number; readonly leastDenials: number },
   ) {
+    this.world.stormLimits = { windowMs: 60_000, leastDenials, leastShare: 0.5 };
+    this.world.database.patchClient('c', (client) => ({ ...client, maxConcurrent }));
     this.steps = [...steps];
     this.seats = ['r1', 'r2', 'r3'].map((name) => ({
       name,
@@ -159,12 +172,20 @@ export class Interleaving {
     this.world.database.comeBack();
     for (const seat of this.seats) if (seat.is === 'dead') this.rebirth(seat);
     await this.untilAllIsDone();
-    // Past every deadline; then past every access token: what a late answer brought is tried out.
-    for (const ms of [61_000, 3_600_000]) {
+    // Past every deadline; then past every access token: what a late answer brought is tried out. A freeze is
+    // ended each time: a canary that is denied brings the next one.
+    for (const ms of [61_000, 3_600_000, 3_600_000, 3_600_000, 3_600_000]) {
       this.world.clock.advance(ms);
+      this.run(this.seats[0]!, (replica) => replica.freezes.thaw('c'));
+      await this.untilAllIsDone();
       this.run(this.seats[0]!, (replica) => replica.due().tick());
       await this.untilAllIsDone();
     }
+  }
+
+  /** How often the storm brake has tripped. */
+  get freezes(): number {
+    return this.world.events.ofType('client.frozen').length;
   }
 
   /** The connections whose refresh token the server would not take, although they say nothing of the kind. */
@@ -230,6 +251,12 @@ export class Interleaving {
       case 'backup':
         this.backup = database.snapshot();
         return;
+      case 'freeze':
+        this.run(this.seats[0]!, ({ freezes }) => freezes.freeze('c', { reason: 'scripted', by: 'a test' }));
+        return;
+      case 'thaw':
+        this.run(this.seats[0]!, ({ freezes }) => freezes.thaw('c'));
+        return;
       case 'failover':
         this.failover();
         return;
@@ -242,21 +269,27 @@ export class Interleaving {
       case 'tick':
         this.run(this.seats[next.replica]!, (replica) => replica.due(2).tick());
         return;
-      case 'read':
-        this.run(this.seats[next.replica]!, ({ demand, world }) =>
+      case 'read': {
+        const deadline = clock.monotonic() + 30_000;
+        this.run(this.seats[next.replica]!, ({ demand }) =>
           demand.rotate(
             next.uid,
             { scopes: [], resource: '', key: '' },
             'demand',
-            world.clock.monotonic() + 30_000,
+            () => deadline,
             async () => undefined,
           ),
         );
+      }
     }
   }
 
   private run(seat: Seat, work: (replica: FakeReplica) => Promise<unknown>): void {
-    if (seat.is === 'alive') seat.running.push(work(seat.replica));
+    if (seat.is !== 'alive') return;
+    const running = work(seat.replica);
+    // A database that is away is part of the story.
+    running.catch(() => undefined);
+    seat.running.push(running);
   }
 
   /** kill -9: memory, sessions and whatever was on its way are gone; the spool is not. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { Directory, HeldTokens, Membership, messageOf, PendingSaves } from '#libs/core';
+import { Breakers, Directory, HeldTokens, Membership, messageOf, PendingSaves } from '#libs/core';
 import type { GrpcServer } from '#libs/grpc';
 import { connectionFigures, FleetClock } from '#libs/postgres';
 import { secure } from '#libs/web';
@@ -50,7 +50,15 @@ export async function boot(foundation: Foundation): Promise<RunningBroker> {
   const held = app.get(HeldTokens);
   const pending = app.get(PendingSaves);
   const membership = app.get(Membership);
+  const directory = app.get(Directory);
+  const breakers = app.get(Breakers);
   metrics.observe({
+    clients: () =>
+      directory.all().map(({ id, freeze }) => ({
+        client: id,
+        frozen: freeze !== undefined,
+        breakerOpen: breakers.view(id).state !== 'closed',
+      })),
     stats: { stats: () => connectionFigures(database.main) },
     heldConnections: () => held.size,
     pendingSaves: () => pending.size,
@@ -60,7 +68,7 @@ export async function boot(foundation: Foundation): Promise<RunningBroker> {
   });
   // Who may what, and what time it is, before the first caller and the first claim.
   await app.get(FleetClock).sync(database.main);
-  await app.get(Directory).refresh();
+  await directory.refresh();
   // Whether the database is still the one that this replica knows, and what the life before left.
   await membership.join();
   const grpc = app.get<GrpcServer>(GRPC_SERVER);

@@ -57,6 +57,8 @@ const CLIENT: OAuthClient = {
   profile: 'indicium',
   rotateAt: 0.5,
   defaultTokenTtlMs: 300_000,
+  ratePerSecond: 50,
+  maxConcurrent: 16,
   revision: 1,
   createdAt: NOW,
   updatedAt: NOW,

@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { call, TokenBrokerError, type BrokerConnection } from '#libs/client';
-import { Client_AuthMethod } from '#proto/tokenbroker/v1/client_service';
+import { Client_AuthMethod, Client_Canary } from '#proto/tokenbroker/v1/client_service';
 import { DevelopmentStack } from './stack.js';
 
 /** The examples that `npm start` registers, by the names they have in the README. */
@@ -80,6 +80,10 @@ export async function registerClient(
         effectiveProfile: undefined,
         refreshTokenIdleTtl: undefined,
         authorizationTtl: undefined,
+        ratePerSecond: 0,
+        maxConcurrent: 0,
+        freeze: undefined,
+        canary: Client_Canary.UNSPECIFIED,
       },
     }),
   );

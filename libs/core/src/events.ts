@@ -1,6 +1,7 @@
 import type { ConnectionState } from './connection/state.js';
 import type { LastError } from './connection/connection.js';
 import type { RefusalReason } from './errors.js';
+import type { Canary } from './oauth-client/oauth-client.js';
 
 /** What made a rotation happen. */
 export type RotationTrigger = 'schedule' | 'demand' | 'operator';
@@ -61,6 +62,26 @@ export type BrokerEvent =
       readonly what: string;
       readonly resource: string;
     }
+  | {
+      /** Nothing is claimed for the OAuth client by this replica until `retryAt`. */
+      readonly type: 'breaker.opened';
+      readonly client: string;
+      readonly error: LastError;
+      readonly failures: number;
+      readonly retryAt: number;
+    }
+  | { readonly type: 'breaker.closed'; readonly client: string }
+  | {
+      /** Nothing is claimed for the OAuth client by any replica until an operator thaws it. */
+      readonly type: 'client.frozen';
+      readonly client: string;
+      readonly reason: string;
+      readonly by: string;
+      /** How many denials were taken back: they are in doubt now. */
+      readonly reconsidered: number;
+    }
+  | { readonly type: 'client.thawed'; readonly client: string; readonly reason: string; readonly by: string }
+  | { readonly type: 'canary.proved'; readonly client: string; readonly canary: Canary }
   | { readonly type: 'database.away'; readonly during: string; readonly error: string }
   | { readonly type: 'database.back'; readonly during: string }
   | { readonly type: 'fault'; readonly during: string; readonly error: unknown };

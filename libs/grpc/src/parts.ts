@@ -3,6 +3,8 @@ import type {
   AccessPolicy,
   AccessTokenHandOut,
   ClientAdministration,
+  ClientFreezing,
+  ClientStatuses,
   Clock,
   ConnectionAdministration,
   EventSink,
@@ -30,6 +32,8 @@ export interface GrpcServerParts {
     ClientAdministration,
     'create' | 'get' | 'list' | 'update' | 'delete' | 'listProfiles' | 'effectiveProfile'
   >;
+  readonly freezing: Pick<ClientFreezing, 'freeze' | 'thaw'>;
+  readonly statuses: Pick<ClientStatuses, 'get' | 'list'>;
   readonly access: Pick<
     AccessAdministration,
     | 'createWorkload'

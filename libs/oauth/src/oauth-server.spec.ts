@@ -75,6 +75,8 @@ class ScriptedServer {
       profile: 'indicium',
       rotateAt: 0.7,
       defaultTokenTtlMs: 3_600_000,
+      ratePerSecond: 50,
+      maxConcurrent: 16,
       revision: 1,
       createdAt: 0,
       updatedAt: 0,

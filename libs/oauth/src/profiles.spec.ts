@@ -11,6 +11,8 @@ const client = (profile: string, profileSettings?: Partial<ProfileSettings>): OA
   scopes: [],
   profile,
   rotateAt: 0.5,
+  ratePerSecond: 50,
+  maxConcurrent: 16,
   defaultTokenTtlMs: 300_000,
   revision: 1,
   createdAt: 0,

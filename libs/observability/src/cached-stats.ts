@@ -7,6 +7,12 @@ export interface ConnectionFigures {
   readonly oldestOverdueMs: number;
   /** By how far is looked ahead: `1d`, `7d`, `30d`. */
   readonly reauthorizationsDue: Readonly<Record<string, number>>;
+  readonly byClient: ReadonlyArray<{
+    readonly client: string;
+    /** Absent: none of its connections can be served now. */
+    readonly slackMs?: number;
+    readonly unserved: number;
+  }>;
 }
 
 /** Where the figures come from. Rejects while the database is away. */
@@ -21,6 +27,7 @@ const NONE: ConnectionFigures = {
   byState: { ACTIVE: 0, IN_DOUBT: 0, REAUTHORIZATION_REQUIRED: 0, PAUSED: 0, REVOKED: 0 },
   oldestOverdueMs: 0,
   reauthorizationsDue: { '1d': 0, '7d': 0, '30d': 0 },
+  byClient: [],
 };
 
 /** Keeps figures for a while, and beyond that while the database is away; their age says so. */

@@ -16,7 +16,10 @@ function levelOf(event: BrokerEvent): Level {
     case 'token.read':
       return 'debug';
     case 'fault':
+    case 'client.frozen':
       return 'error';
+    case 'breaker.opened':
+    case 'client.thawed':
     case 'database.away':
     case 'authorization.refused':
     case 'attempt.taken_over':
@@ -58,6 +61,16 @@ function sentence(event: BrokerEvent): string {
       return `token of ${event.connection}: ${event.outcome}`;
     case 'admin.changed':
       return `${event.resource} ${event.what} by ${event.by}`;
+    case 'breaker.opened':
+      return `nothing is claimed for ${event.client} for now: ${event.error.code}`;
+    case 'breaker.closed':
+      return `${event.client} works again`;
+    case 'client.frozen':
+      return `${event.client} was frozen by ${event.by}: ${event.reason}`;
+    case 'client.thawed':
+      return `${event.client} was thawed by ${event.by}`;
+    case 'canary.proved':
+      return `${event.client} has proved itself; its connections follow`;
     case 'database.away':
       return 'the database is away; what is held goes on being served';
     case 'database.back':

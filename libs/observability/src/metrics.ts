@@ -18,6 +18,8 @@ export interface MetricSources {
   readonly replicas: () => Readonly<Record<ReplicaState, number>>;
   /** How many attempts the spool holds, and about how many bytes they take. */
   readonly spool: () => { readonly attempts: number; readonly bytes: number };
+  /** The OAuth clients as this replica knows them. */
+  readonly clients: () => readonly ClientGauges[];
 }
 
 const OBJECTIONS: readonly Objection['code'][] = [
@@ -27,6 +29,15 @@ const OBJECTIONS: readonly Objection['code'][] = [
   'awaiting_redo',
   'spool_unavailable',
 ];
+
+/** What is told of an OAuth client from memory. */
+export interface ClientGauges {
+  readonly client: string;
+  readonly frozen: boolean;
+  readonly breakerOpen: boolean;
+}
+
+type Values = ReadonlyArray<readonly [label: string, value: number]>;
 
 /** The metrics of a replica, for Prometheus. Every name begins with `token_broker_`. */
 export class Metrics {
@@ -97,6 +108,27 @@ export class Metrics {
       'within',
       async () => Object.entries((await stats.current()).reauthorizationsDue),
     );
+    this.observeClients(sources, stats);
+  }
+
+  private observeClients({ clients }: MetricSources, stats: CachedStats): void {
+    this.gauges('client_frozen', 'Whether an OAuth client is frozen.', 'client', () =>
+      clients().map(({ client, frozen }) => [client, Number(frozen)]),
+    );
+    this.gauges('breaker_open', 'Whether the breaker of this replica is open.', 'client', () =>
+      clients().map(({ client, breakerOpen }) => [client, Number(breakerOpen)]),
+    );
+    this.gauges('slack_seconds', 'How long all that can be served now still could be.', 'client', async () =>
+      (await stats.current()).byClient.flatMap(({ client, slackMs }) =>
+        slackMs === undefined ? [] : [[client, slackMs / 1_000] as const],
+      ),
+    );
+    this.gauges(
+      'unserved_connections',
+      'Connections to be kept fresh without a good token.',
+      'client',
+      async () => (await stats.current()).byClient.map(({ client, unserved }) => [client, unserved]),
+    );
   }
 
   /** Counts an event. */
@@ -149,21 +181,18 @@ export class Metrics {
   }
 
   /** A gauge with one value for each value of its label. */
-  private gauges(
-    name: string,
-    help: string,
-    label: string,
-    values: () =>
-      | ReadonlyArray<readonly [string, number]>
-      | Promise<ReadonlyArray<readonly [string, number]>>,
-  ): void {
+  private gauges(name: string, help: string, label: string, values: () => Values | Promise<Values>): void {
+    const registers = [this.registry];
     new Gauge({
       name: `token_broker_${name}`,
       help,
       labelNames: [label],
-      registers: [this.registry],
+      registers,
       async collect() {
-        for (const [value, count] of await values()) this.set({ [label]: value }, count);
+        const all = await values();
+        // One that is gone must not be told of for ever.
+        this.reset();
+        for (const [value, count] of all) this.set({ [label]: value }, count);
       },
     });
   }

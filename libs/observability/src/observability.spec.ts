@@ -47,6 +47,7 @@ describe('the log', () => {
 describe('metrics', () => {
   const figures = {
     byState: { ACTIVE: 3, IN_DOUBT: 1, REAUTHORIZATION_REQUIRED: 0, PAUSED: 0, REVOKED: 0 },
+    byClient: [{ client: 'c', slackMs: 90_000, unserved: 2 }],
     oldestOverdueMs: 2_500,
     reauthorizationsDue: { '1d': 1, '7d': 4, '30d': 9 },
   };
@@ -64,6 +65,7 @@ describe('metrics', () => {
     objection: () => undefined,
     replicas: () => ({ LIVE: 2, PENDING: 0, SILENT: 1, DRAINED: 0, LOST: 0 }),
     spool: () => ({ attempts: 3, bytes: 4_096 }),
+    clients: () => [],
   };
 
   it('tell rotations, connections, what is overdue, and reads', async () => {
@@ -74,6 +76,10 @@ describe('metrics', () => {
       heldConnections: () => 7,
       pendingSaves: () => 2,
       objection: () => ({ code: 'frozen' as const }),
+      clients: () => [
+        { client: 'c', frozen: true, breakerOpen: false },
+        { client: 'd', frozen: false, breakerOpen: true },
+      ],
     });
     const sink = createEventSink(createLogger({ level: 'fatal', replica: 'r' }), metrics);
     sink.emit(read);
@@ -98,6 +104,11 @@ describe('metrics', () => {
     expect(text).toContain('token_broker_spending_stopped{cause="not_admitted"} 0');
     expect(text).toContain('token_broker_replicas{state="SILENT"} 1');
     expect(text).toContain('token_broker_spool_bytes 4096');
+    expect(text).toContain('token_broker_client_frozen{client="c"} 1');
+    expect(text).toContain('token_broker_client_frozen{client="d"} 0');
+    expect(text).toContain('token_broker_breaker_open{client="d"} 1');
+    expect(text).toContain('token_broker_slack_seconds{client="c"} 90');
+    expect(text).toContain('token_broker_unserved_connections{client="c"} 2');
   });
 
   it('answer without the database, and say that it is away', async () => {

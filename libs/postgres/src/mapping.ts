@@ -3,13 +3,14 @@ import type {
   Connection,
   ConnectionState,
   Doubt,
+  Freeze,
   GrantType,
   LastError,
   Sealed,
   StoredAccessToken,
   SubjectKind,
 } from '#libs/core';
-import type { AccessTokenRow, ConnectionRow } from './rows.js';
+import type { AccessTokenRow, ConnectionRow, OAuthClientRow } from './rows.js';
 
 /** A row of `connection` as the domain sees it. */
 export function toConnection(row: ConnectionRow): Connection {
@@ -102,4 +103,12 @@ export function toStoredAccessToken(row: AccessTokenJson): StoredAccessToken {
     requestedAt: Date.parse(row.requested_at),
     expiresAt: Date.parse(row.expires_at),
   };
+}
+
+/** The freeze of an OAuth client, if it is frozen. */
+export function toFreeze(
+  row: Pick<OAuthClientRow, 'frozen_at' | 'frozen_reason' | 'frozen_by'>,
+): Freeze | undefined {
+  if (row.frozen_at === null) return undefined;
+  return { reason: row.frozen_reason ?? '', by: row.frozen_by ?? '', at: row.frozen_at.getTime() };
 }

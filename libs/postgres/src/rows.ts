@@ -92,6 +92,12 @@ export class OAuthClientRow {
   @Column('text') profile!: string;
   @Column('double precision') rotate_at!: number;
   @Column('bigint') default_token_ttl_ms!: string;
+  @Column('double precision') rate_per_second!: number;
+  @Column('integer') max_concurrent!: number;
+  @Column('timestamptz', { nullable: true }) frozen_at!: Date | null;
+  @Column('text', { nullable: true }) frozen_reason!: string | null;
+  @Column('text', { nullable: true }) frozen_by!: string | null;
+  @Column('text', { nullable: true, default: 'changed' }) canary!: string | null;
   @Column('bigint', { default: 1 }) revision!: string;
   @Column('timestamptz', { default: () => 'now()' }) created_at!: Date;
   @Column('timestamptz', { default: () => 'now()' }) updated_at!: Date;

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { ConnectionState } from '#libs/core';
+import { clientSlacks, type ClientSlack } from './client-figures.js';
 import { translated } from './store-errors.js';
 
 /** Figures for the metrics. */
@@ -9,6 +10,7 @@ export interface ConnectionFigures {
   readonly oldestOverdueMs: number;
   /** How many connections will need their user within a time; those that need them already do not count. */
   readonly reauthorizationsDue: Record<ReauthorizationHorizon, number>;
+  readonly byClient: readonly ClientSlack[];
 }
 
 /** The times that are looked ahead. */
@@ -23,8 +25,9 @@ export async function connectionFigures(source: DataSource): Promise<ConnectionF
     PAUSED: 0,
     REVOKED: 0,
   };
-  const [counts, [overdue], [due]] = await translated(() =>
+  const [byClient, counts, [overdue], [due]] = await translated(() =>
     Promise.all([
+      clientSlacks(source),
       source.query<{ state: ConnectionState; count: string }[]>(
         'SELECT state, count(*) AS count FROM token_broker.connection GROUP BY state',
       ),
@@ -42,5 +45,5 @@ export async function connectionFigures(source: DataSource): Promise<ConnectionF
   );
   for (const { state, count } of counts) byState[state] = Number(count);
   const reauthorizationsDue = { '1d': Number(due['1d']), '7d': Number(due['7d']), '30d': Number(due['30d']) };
-  return { byState, oldestOverdueMs: Math.max(0, overdue.ms ?? 0), reauthorizationsDue };
+  return { byState, byClient, oldestOverdueMs: Math.max(0, overdue.ms ?? 0), reauthorizationsDue };
 }

@@ -18,14 +18,14 @@ export function noAttempt(real: PostgresRotationStore, database: Database): Rota
   };
   return over(real, {
     claimDue: async (...args) => {
-      const claims = await real.claimDue(...args);
-      if (claims.length > 0) await forgotten(claims);
-      return claims;
+      const batch = await real.claimDue(...args);
+      if (batch.claims.length > 0) await forgotten(batch.claims);
+      return batch;
     },
     claimOne: async (...args) => {
-      const claim = await real.claimOne(...args);
-      if (claim) await forgotten([claim]);
-      return claim;
+      const claimed = await real.claimOne(...args);
+      if (claimed.kind === 'claimed') await forgotten([claimed.claim]);
+      return claimed;
     },
     hold: (claim) => lockOnly(claim, real, database),
   });

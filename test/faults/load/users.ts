@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { call, type BrokerConnection } from '#libs/client';
-import { Client_AuthMethod } from '#proto/tokenbroker/v1/client_service';
+import { Client_AuthMethod, Client_Canary } from '#proto/tokenbroker/v1/client_service';
 import { DevelopmentStack } from '../../../apps/dev/src/stack.js';
 import { connectUser } from '../../harness/broker-calls.js';
 import { READER, type Fleet } from '../fleet/fleet.js';
@@ -137,6 +137,10 @@ async function register(
       effectiveProfile: undefined,
       refreshTokenIdleTtl: undefined,
       authorizationTtl: undefined,
+      ratePerSecond: 0,
+      maxConcurrent: 0,
+      freeze: undefined,
+      canary: Client_Canary.UNSPECIFIED,
       rotateAt,
       redirectUri: '',
       // For answers that do not say.

@@ -10,11 +10,18 @@ import type { FakeDatabase, FakeRow } from './fake-database.js';
 /** A connection under change. */
 export type Draft = { -readonly [K in keyof Connection]: Connection[K] };
 
-/** Carries out a guarded save as the database does; answers whether the guard held. */
-export function applySave(database: FakeDatabase, row: FakeRow, save: RotationSave): boolean {
-  if (!guardHolds(row, save)) return false;
-  const { change } = save;
+/** Carries out a guarded save as the database does; `undefined` where the guard did not hold. */
+export function applySave(
+  database: FakeDatabase,
+  row: FakeRow,
+  save: RotationSave,
+): 'saved' | 'doubted' | undefined {
+  if (!guardHolds(row, save)) return undefined;
   const draft: Draft = { ...row.connection };
+  const isFrozen = database.client(draft.clientId).freeze !== undefined;
+  const reprieve = save.change.kind === 'denied' && isFrozen ? save.change.whileFrozen : undefined;
+  const change: RotationSave['change'] = reprieve ? { kind: 'doubted', ...reprieve } : save.change;
+  if (change.kind === 'denied') row.deniedFrom = draft.stateBeforePause ?? draft.state;
   if (change.kind === 'rotated') {
     move(draft, 'rotated');
     if (draft.grantType !== 'client_credentials') draft.generation = change.generation;
@@ -40,7 +47,7 @@ export function applySave(database: FakeDatabase, row: FakeRow, save: RotationSa
   draft.updatedAt = database.clock.now();
   row.connection = draft;
   row.lastAttemptId = save.attemptId;
-  return true;
+  return reprieve ? 'doubted' : 'saved';
 }
 
 function applyFailure(
@@ -108,7 +115,7 @@ function guardHolds({ connection }: FakeRow, save: RotationSave): boolean {
 }
 
 /** What happens while a connection is paused happens to the state it will resume to. */
-function move(draft: Draft, event: ConnectionEvent): void {
+export function move(draft: Draft, event: ConnectionEvent): void {
   const after = (state: ConnectionState): ConnectionState => nextState(state, event) ?? state;
   draft.state = after(draft.state);
   if (draft.stateBeforePause) draft.stateBeforePause = after(draft.stateBeforePause);

@@ -1,5 +1,13 @@
-import { StoreUnavailableError, type Clock, type Connection, type StoredAccessToken } from '#libs/core';
+import {
+  burstOf,
+  StoreUnavailableError,
+  type Clock,
+  type Connection,
+  type OAuthClient,
+  type StoredAccessToken,
+} from '#libs/core';
 import { RowLock } from './row-lock.js';
+import { sampleClient } from './samples.js';
 
 /** A connection's row with its access tokens. */
 export interface FakeRow {
@@ -8,7 +16,17 @@ export interface FakeRow {
   readonly tokens: Map<string, StoredAccessToken>;
   /** The attempt that was last ended, by whom ever. */
   lastAttemptId: string | undefined;
+  /** The state from which it was last denied. */
+  deniedFrom?: Connection['state'];
   readonly lock: RowLock;
+}
+
+/** What is in the bucket of an OAuth client. */
+export interface FakeBudget {
+  available: number;
+  refilledAt: number;
+  /** Until then nothing is claimed for the background. */
+  demandUntil: number;
 }
 
 /** What can happen to one operation. */
@@ -23,12 +41,16 @@ export type Trouble =
 /** The operations of the fakes, for scripts. */
 export type Operation =
   | 'attemptsOf'
+  | 'dueClients'
   | 'claimDue'
   | 'claimOne'
   | 'hold'
   | 'heldSave'
   | 'save'
   | 'takeOver'
+  | 'freeze'
+  | 'thaw'
+  | 'proveCanary'
   | 'find'
   | 'findByName'
   | 'findByUids'
@@ -40,6 +62,9 @@ export type Operation =
  */
 export class FakeDatabase {
   readonly rows = new Map<string, FakeRow>();
+  /** The OAuth clients; a connection of another one counts as one of a client with the sample's settings. */
+  readonly clients = new Map<string, OAuthClient>([['c', sampleClient()]]);
+  private readonly budgets = new Map<string, FakeBudget>();
   /** How often each operation was begun. */
   readonly calls = new Map<Operation, number>();
   /** Waited for at the beginning of each operation: tests reorder what happens with it. */
@@ -123,6 +148,26 @@ export class FakeDatabase {
     const row = this.rows.get(uid);
     if (!row) throw new Error(`no row ${uid}`);
     return row;
+  }
+
+  /** An OAuth client as it stands. */
+  client(id: string): OAuthClient {
+    return this.clients.get(id) ?? sampleClient({ id });
+  }
+
+  /** Changes an OAuth client. */
+  patchClient(id: string, change: (client: OAuthClient) => OAuthClient): void {
+    this.clients.set(id, change(this.client(id)));
+  }
+
+  /** The budget of an OAuth client; full at first. */
+  budget(clientId: string): FakeBudget {
+    let budget = this.budgets.get(clientId);
+    if (!budget) {
+      budget = { available: burstOf(this.client(clientId)), refilledAt: this.clock.now(), demandUntil: 0 };
+      this.budgets.set(clientId, budget);
+    }
+    return budget;
   }
 
   /** Changes a row as an administrator's statement would. */

@@ -4,7 +4,7 @@ import {
   type DatabaseView,
   type FailureChange,
   type FleetStore,
-  type Freeze,
+  type InstallationFreeze,
   type Lineage,
   type Replica,
   type ReplicaIdentity,
@@ -96,7 +96,7 @@ export class FakeFleetStore implements FleetStore {
     if (replica) replica.endedAt = this.database.now;
   }
 
-  async freeze(freeze: Omit<Freeze, 'at'>, attemptNumber: number): Promise<void> {
+  async freeze(freeze: Omit<InstallationFreeze, 'at'>, attemptNumber: number): Promise<void> {
     this.check();
     this.attemptFloor = Math.max(this.attemptFloor, attemptNumber);
     this.database.freeze ??= { ...freeze, at: this.database.now };

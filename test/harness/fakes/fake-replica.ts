@@ -1,6 +1,8 @@
 import {
   AccessPolicy,
   AccessTokenHandOut,
+  Breakers,
+  Canaries,
   ConnectLinks,
   DemandRotations,
   DueRotations,
@@ -10,17 +12,21 @@ import {
   profilesOf,
   RotationFinisher,
   Rotator,
+  Slots,
   Spender,
   SpoolReplay,
+  StormBrake,
   type ChangeHints,
   type Claim,
   type ClaimRequest,
   type Refusal,
+  type RotationGates,
   type RotationProfiles,
   type RotationSave,
   type SpendOutcome,
   type Variant,
 } from '#libs/core';
+import { FakeFreezeStore } from './fake-freeze-store.js';
 import { FakeSpool } from './fake-spool.js';
 import { FakeRotationStore } from './fake-rotation-store.js';
 import { FakeTokenEndpoint } from './fake-token-endpoint.js';
@@ -62,6 +68,10 @@ export class FakeReplica {
   readonly settled: Array<{ readonly save: RotationSave; readonly result: string }> = [];
   readonly pending: PendingSaves;
   readonly profiles: RotationProfiles;
+  readonly freezes: FakeFreezeStore;
+  readonly brake: StormBrake;
+  readonly breakers: Breakers;
+  readonly gates: RotationGates;
   readonly finisher: RotationFinisher;
   readonly redoMark = new RedoMark();
   readonly spender: Spender;
@@ -87,8 +97,12 @@ export class FakeReplica {
     /** The disk of the replica; give the one of its life before to a replica that comes back. */
     readonly spool = new FakeSpool(`spool of ${name}`),
   ) {
-    const { clock, database, events, sealer, timings } = world;
+    const { clock, database, events, sealer, timings, stormLimits: limits } = world;
     const random = (): number => 0.5;
+    this.freezes = new FakeFreezeStore(database);
+    this.brake = new StormBrake({ store: this.freezes, events, clock, replica: name, limits });
+    this.breakers = new Breakers(clock, events, (id) => world.clients.get(id)?.revision, random);
+    this.gates = this.gatesWith(16);
     this.store = new FakeRotationStore(database, clock);
     this.tokens = new FakeTokenStore(database);
     this.endpoint = new FakeTokenEndpoint(world.server);
@@ -100,6 +114,7 @@ export class FakeReplica {
       sealer,
       pending: this.pending,
       spool: this.spool,
+      brake: this.brake,
       clock,
       random,
       profiles: this.profiles,
@@ -127,9 +142,17 @@ export class FakeReplica {
       redoMark: this.redoMark,
     });
     this.held = new HeldTokens(this.tokens, sealer, events, heldCapacity);
-    this.rotator = new Rotator(this.spender, this.held, events, clock);
-    const { claimRequest, spending } = this;
-    this.demand = new DemandRotations(this.store, this.rotator, this.hints, clock, claimRequest, spending);
+    const listeners = [this.held, this.breakers, new Canaries(this.freezes, events)];
+    this.rotator = new Rotator(this.spender, listeners, events, clock);
+    this.demand = new DemandRotations({
+      store: this.store,
+      rotator: this.rotator,
+      hints: this.hints,
+      clock,
+      claimRequest: this.claimRequest,
+      gates: this.gates,
+      random,
+    });
     this.links = new ConnectLinks(sealer, clock, 'https://broker.example', 3_600_000);
     this.handOut = new AccessTokenHandOut({
       policy: () => this.policy,
@@ -152,27 +175,36 @@ export class FakeReplica {
     };
   }
 
-  /** A scheduler with room for this many rotations. */
-  due(maxConcurrent = 10): DueRotations {
+  /** The gates of this replica with this many slots of their own. */
+  gatesWith(slots: number): RotationGates {
+    return {
+      slots: new Slots(slots, this.world.clock),
+      breakers: this.breakers,
+      freezeOf: (id) => this.world.clients.get(id)?.freeze,
+      spending: this.spending,
+    };
+  }
+
+  /** A scheduler with the slots of this replica, or with so many of its own. */
+  due(slots?: number): DueRotations {
     const { clock, events } = this.world;
-    return new DueRotations(
-      this.store,
-      this.rotator,
+    return new DueRotations({
+      store: this.store,
+      rotator: this.rotator,
       events,
       clock,
-      this.claimRequest,
-      { maxConcurrent },
-      () => 0.5,
-      this.spending,
-      this.profiles,
-    );
+      claimRequest: this.claimRequest,
+      gates: slots === undefined ? this.gates : this.gatesWith(slots),
+      random: () => 0.5,
+      profiles: this.profiles,
+    });
   }
 
   /** Claims one connection; fails the test where it cannot be claimed. */
   async claim(uid = 'uid-1'): Promise<Claim> {
-    const claim = await this.store.claimOne(uid, this.claimRequest);
-    if (!claim) throw new Error(`${uid} could not be claimed`);
-    return claim;
+    const claimed = await this.store.claimOne(uid, this.claimRequest);
+    if (claimed.kind !== 'claimed') throw new Error(`${uid} could not be claimed: ${claimed.kind}`);
+    return claimed.claim;
   }
 
   /** Claims and spends, as a rotation does. */

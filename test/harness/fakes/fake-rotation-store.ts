@@ -1,10 +1,15 @@
 import {
+  againIn,
+  roomIn,
   SPENDING_STATES,
   StoreUnavailableError,
+  type BudgetFacts,
   type Claim,
+  type ClaimBatch,
   type ClaimRequest,
   type Clock,
   type Connection,
+  type DemandClaim,
   type FailureChange,
   type HeldAttempt,
   type RotationSave,
@@ -39,24 +44,62 @@ export class FakeRotationStore implements RotationStore {
     return this.dead ? never() : result;
   }
 
-  async claimDue(request: ClaimRequest & { readonly limit: number }): Promise<Claim[]> {
-    const askedAt = this.clock.monotonic();
-    return this.run('claimDue', () =>
-      [...this.database.rows.values()]
+  async dueClients(): Promise<string[]> {
+    return this.run('dueClients', () => {
+      const due = [...this.database.rows.values()]
         .filter((row) => this.isClaimable(row) && this.isDue(row.connection))
-        .sort((a, b) => (a.connection.dueAt ?? 0) - (b.connection.dueAt ?? 0))
-        .slice(0, request.limit)
-        .map((row) => this.claim(row, request, askedAt)),
-    );
+        .map(({ connection }) => connection)
+        .filter(({ clientId }) => !this.database.client(clientId).freeze)
+        .sort((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0));
+      return [...new Set(due.map(({ clientId }) => clientId))];
+    });
   }
 
-  async claimOne(uid: string, request: ClaimRequest): Promise<Claim | undefined> {
+  async claimDue(
+    request: ClaimRequest & { readonly clientId: string; readonly limit: number },
+  ): Promise<ClaimBatch> {
+    const askedAt = this.clock.monotonic();
+    const { clientId, limit } = request;
+    return this.run('claimDue', () => {
+      if (this.database.client(clientId).freeze) return { claims: [] };
+      const facts = this.facts(clientId);
+      const room = roomIn(facts, 'background');
+      const most = Math.min(limit, room.room);
+      const claims = [...this.database.rows.values()]
+        .filter((row) => row.connection.clientId === clientId)
+        .filter((row) => this.isClaimable(row) && this.isDue(row.connection))
+        .sort((a, b) => this.rank(a) - this.rank(b))
+        .slice(0, most)
+        .map((row) => this.claim(row, request, askedAt));
+      this.take(clientId, room.available, claims.length);
+      if (most > 0 && claims.length < most) return { claims };
+      if (claims.length === limit) return { claims, againInMs: 0 };
+      return {
+        claims,
+        limit: room.limit,
+        againInMs: againIn(facts, 'background', room, claims.length),
+      };
+    });
+  }
+
+  async claimOne(uid: string, request: ClaimRequest): Promise<DemandClaim> {
     const askedAt = this.clock.monotonic();
     return this.run('claimOne', () => {
       const row = this.database.rows.get(uid);
-      if (!row || !this.isClaimable(row)) return undefined;
-      if (row.connection.state === 'IN_DOUBT' && !this.isDue(row.connection)) return undefined;
-      return this.claim(row, request, askedAt);
+      if (!row) return { kind: 'noBudget', limit: 'concurrency', retryInMs: 10 };
+      const { clientId } = row.connection;
+      const { freeze } = this.database.client(clientId);
+      if (freeze) return { kind: 'frozen', freeze };
+      const facts = this.facts(clientId);
+      const room = roomIn(facts, 'demand');
+      if (room.room < 1) {
+        this.database.budget(clientId).demandUntil = this.clock.now() + 500;
+        return { kind: 'noBudget', limit: room.limit, retryInMs: againIn(facts, 'demand', room, 0) };
+      }
+      const isTooEarly = row.connection.state === 'IN_DOUBT' && !this.isDue(row.connection);
+      if (!this.isClaimable(row) || isTooEarly) return { kind: 'busy' };
+      this.take(clientId, room.available, 1);
+      return { kind: 'claimed', claim: this.claim(row, request, askedAt) };
     });
   }
 
@@ -113,7 +156,7 @@ export class FakeRotationStore implements RotationStore {
       const release = await row.lock.acquire();
       const saved = applySave(this.database, row, save);
       release();
-      return saved || this.wasSaved(row, save) ? 'saved' : 'superseded';
+      return saved ?? (this.wasSaved(row, save) ? 'saved' : 'superseded');
     });
   }
 
@@ -164,6 +207,37 @@ export class FakeRotationStore implements RotationStore {
     return connection.dueAt !== undefined && connection.dueAt <= this.clock.now();
   }
 
+  /** The soonest to expire first; a canary is an active user's where there is one. */
+  private rank({ connection }: FakeRow): number {
+    const { clientId, state, grantType, expiresAt = 0 } = connection;
+    const isLast = state !== 'ACTIVE' || grantType !== 'refresh_token';
+    return this.database.client(clientId).canary && isLast ? expiresAt + 1e15 : expiresAt;
+  }
+
+  private facts(clientId: string): BudgetFacts {
+    const { ratePerSecond, maxConcurrent, canary } = this.database.client(clientId);
+    const { available, refilledAt, demandUntil } = this.database.budget(clientId);
+    const now = this.clock.now();
+    const open = [...this.database.rows.values()].filter(
+      ({ connection }) => connection.clientId === clientId && connection.attempt,
+    );
+    return {
+      ratePerSecond,
+      maxConcurrent,
+      available,
+      sinceRefillMs: now - refilledAt,
+      openAttempts: open.length,
+      demandWaits: demandUntil > now,
+      ...(canary ? { canary } : {}),
+    };
+  }
+
+  private take(clientId: string, available: number, taken: number): void {
+    const budget = this.database.budget(clientId);
+    budget.available = available - taken;
+    budget.refilledAt = this.clock.now();
+  }
+
   private claim(row: FakeRow, request: ClaimRequest, claimedAtMonotonic: number): Claim {
     const startedAt = this.clock.now();
     const attempt = {
@@ -177,7 +251,8 @@ export class FakeRotationStore implements RotationStore {
       deadlineAt: startedAt + request.attemptDeadlineMs,
     };
     row.connection = { ...row.connection, attempt };
-    return { connection: row.connection, attempt, claimedAtMonotonic };
+    const { canary } = this.database.client(row.connection.clientId);
+    return { connection: row.connection, attempt, claimedAtMonotonic, ...(canary ? { canary } : {}) };
   }
 }
 
@@ -199,7 +274,7 @@ class HeldRow implements HeldAttempt {
       return await this.database.run('heldSave', () => {
         if (this.session !== this.database.session)
           throw new StoreUnavailableError('scripted: the session is gone');
-        return applySave(this.database, this.row, save) ? 'saved' : 'superseded';
+        return applySave(this.database, this.row, save) ?? 'superseded';
       });
     } finally {
       this.unlock();

@@ -32,6 +32,8 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   readonly secrets: Array<Secret | undefined> = [];
   /** Waited for on the way to the server and on the way back: tests reorder what happens with it. */
   pace: (point: 'to the server' | 'from the server') => Promise<void> = () => Promise.resolve();
+  /** OAuth clients whose server takes the request in and never answers. */
+  readonly hung = new Set<string>();
   /** What an access token is granted with. */
   grants: {
     expiresInMs?: number;
@@ -55,12 +57,15 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   }
 
   async prepare(
-    _client: OAuthClient,
+    client: OAuthClient,
     clientSecret: Secret | undefined,
   ): Promise<TokenExchange | { notReady: string; description: string }> {
     this.secrets.push(clientSecret);
     if (this.notReady) return this.notReady;
-    return { send: (request, limits) => this.send(request, limits.mayWrite) };
+    return {
+      send: (request, limits) =>
+        this.hung.has(client.id) ? new Promise(() => undefined) : this.send(request, limits.mayWrite),
+    };
   }
 
   profileOf(): RotationProfile {

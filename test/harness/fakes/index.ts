@@ -7,6 +7,7 @@ export * from './fake-code-flow.js';
 export * from './fake-connection-store.js';
 export * from './fake-database.js';
 export * from './fake-fleet-store.js';
+export * from './fake-freeze-store.js';
 export * from './fake-replica.js';
 export * from './fake-rotation-store.js';
 export * from './fake-sealer.js';

@@ -12,6 +12,8 @@ export function sampleClient(fields: Partial<OAuthClient> = {}): OAuthClient {
     profile: 'strict',
     rotateAt: 0.5,
     defaultTokenTtlMs: 300_000,
+    ratePerSecond: 1_000,
+    maxConcurrent: 1_000,
     revision: 1,
     createdAt: 0,
     updatedAt: 0,

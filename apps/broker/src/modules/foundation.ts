@@ -38,6 +38,7 @@ export const GRPC_SERVER = Symbol('GrpcServer');
 export const OAUTH = Symbol('OAuth');
 export const PROFILES = Symbol('RotationProfiles');
 export const SPOOL = Symbol('Spool');
+export const GATES = Symbol('RotationGates');
 export const RANDOM = Symbol('random');
 export const FAILPOINTS = Symbol('Failpoints');
 export const SEAMS = Symbol('Seams');

@@ -4,10 +4,12 @@ import {
   ChangeFeed,
   FleetClock,
   PostgresAccessStore,
+  PostgresClientFigures,
   PostgresClientStore,
   PostgresConnectionStore,
   PostgresDirectoryStore,
   PostgresFleetStore,
+  PostgresFreezeStore,
   PostgresRotationStore,
   PostgresTokenStore,
   type Database,
@@ -31,10 +33,12 @@ import {
 const stores: Provider[] = [
   ...[
     PostgresAccessStore,
+    PostgresClientFigures,
     PostgresClientStore,
     PostgresConnectionStore,
     PostgresDirectoryStore,
     PostgresFleetStore,
+    PostgresFreezeStore,
     PostgresTokenStore,
   ].map((Store) => ({
     provide: Store,

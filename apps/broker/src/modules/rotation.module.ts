@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Global, Module, type Provider } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import {
+  Breakers,
+  Canaries,
   DemandRotations,
   Directory,
   DueRotations,
@@ -12,21 +14,31 @@ import {
   profilesOf,
   RotationFinisher,
   Rotator,
+  Slots,
   Spender,
   SpoolReplay,
+  STORM_LIMITS,
+  StormBrake,
   type ClaimRequest,
   type EventSink,
   type ReplicaIdentity,
   type RotationProfiles,
   type Failpoints,
+  type RotationGates,
   type Sealer,
   type Spool,
 } from '#libs/core';
 import { createOAuth, type OAuth } from '#libs/oauth';
-import { ChangeFeed, FleetClock, PostgresFleetStore, PostgresRotationStore } from '#libs/postgres';
+import {
+  ChangeFeed,
+  FleetClock,
+  PostgresFleetStore,
+  PostgresFreezeStore,
+  PostgresRotationStore,
+} from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
 import { Schedule } from '../schedule.js';
-import { CONFIG, EVENTS, FAILPOINTS, OAUTH, PROFILES, RANDOM, SEALER, SPOOL } from './foundation.js';
+import { CONFIG, EVENTS, FAILPOINTS, GATES, OAUTH, PROFILES, RANDOM, SEALER, SPOOL } from './foundation.js';
 
 function claimRequest(config: BrokerConfig, spool: Spool): ClaimRequest {
   return {
@@ -70,17 +82,55 @@ const rotation: Provider[] = [
     inject: [PostgresRotationStore, EVENTS, SPOOL],
   },
   {
+    provide: StormBrake,
+    useFactory: (
+      store: PostgresFreezeStore,
+      events: EventSink,
+      clock: FleetClock,
+      { replica }: BrokerConfig,
+    ) => new StormBrake({ store, events, clock, replica, limits: STORM_LIMITS }),
+    inject: [PostgresFreezeStore, EVENTS, FleetClock, CONFIG],
+  },
+  {
     provide: RotationFinisher,
     useFactory: (
       sealer: Sealer,
       pending: PendingSaves,
       spool: Spool,
+      brake: StormBrake,
       clock: FleetClock,
       random: () => number,
       profiles: RotationProfiles,
       failpoints: Failpoints,
-    ) => new RotationFinisher({ sealer, pending, spool, clock, random, profiles, failpoints }),
-    inject: [SEALER, PendingSaves, SPOOL, FleetClock, RANDOM, PROFILES, FAILPOINTS],
+    ) => new RotationFinisher({ sealer, pending, spool, brake, clock, random, profiles, failpoints }),
+    inject: [SEALER, PendingSaves, SPOOL, StormBrake, FleetClock, RANDOM, PROFILES, FAILPOINTS],
+  },
+  {
+    provide: Breakers,
+    useFactory: (clients: Directory, events: EventSink, clock: FleetClock, random: () => number) =>
+      new Breakers(clock, events, (clientId) => clients.known(clientId)?.revision, random),
+    inject: [Directory, EVENTS, FleetClock, RANDOM],
+  },
+  {
+    provide: Canaries,
+    useFactory: (store: PostgresFreezeStore, events: EventSink) => new Canaries(store, events),
+    inject: [PostgresFreezeStore, EVENTS],
+  },
+  {
+    provide: GATES,
+    useFactory: (
+      config: BrokerConfig,
+      breakers: Breakers,
+      clients: Directory,
+      clock: FleetClock,
+      membership: Membership,
+    ): RotationGates => ({
+      slots: new Slots(config.rotationConcurrency, clock),
+      breakers,
+      freezeOf: (clientId) => clients.known(clientId)?.freeze,
+      spending: membership,
+    }),
+    inject: [CONFIG, Breakers, Directory, FleetClock, Membership],
   },
   {
     provide: Spender,
@@ -173,9 +223,15 @@ const rotation: Provider[] = [
   },
   {
     provide: Rotator,
-    useFactory: (spender: Spender, held: HeldTokens, events: EventSink, clock: FleetClock) =>
-      new Rotator(spender, held, events, clock),
-    inject: [Spender, HeldTokens, EVENTS, FleetClock],
+    useFactory: (
+      spender: Spender,
+      held: HeldTokens,
+      breakers: Breakers,
+      canaries: Canaries,
+      events: EventSink,
+      clock: FleetClock,
+    ) => new Rotator(spender, [held, breakers, canaries], events, clock),
+    inject: [Spender, HeldTokens, Breakers, Canaries, EVENTS, FleetClock],
   },
   {
     provide: DueRotations,
@@ -185,33 +241,32 @@ const rotation: Provider[] = [
       rotator: Rotator,
       events: EventSink,
       clock: FleetClock,
+      gates: RotationGates,
       random: () => number,
       spool: Spool,
-      membership: Membership,
       profiles: RotationProfiles,
       failpoints: Failpoints,
     ) =>
-      new DueRotations(
+      new DueRotations({
         store,
         rotator,
         events,
         clock,
-        claimRequest(config, spool),
-        { maxConcurrent: config.rotationConcurrency },
+        claimRequest: claimRequest(config, spool),
+        gates,
         random,
-        membership,
         profiles,
         failpoints,
-      ),
+      }),
     inject: [
       CONFIG,
       PostgresRotationStore,
       Rotator,
       EVENTS,
       FleetClock,
+      GATES,
       RANDOM,
       SPOOL,
-      Membership,
       PROFILES,
       FAILPOINTS,
     ],
@@ -222,12 +277,22 @@ const rotation: Provider[] = [
       config: BrokerConfig,
       store: PostgresRotationStore,
       rotator: Rotator,
-      feed: ChangeFeed,
+      hints: ChangeFeed,
       clock: FleetClock,
+      gates: RotationGates,
+      random: () => number,
       spool: Spool,
-      membership: Membership,
-    ) => new DemandRotations(store, rotator, feed, clock, claimRequest(config, spool), membership),
-    inject: [CONFIG, PostgresRotationStore, Rotator, ChangeFeed, FleetClock, SPOOL, Membership],
+    ) =>
+      new DemandRotations({
+        store,
+        rotator,
+        hints,
+        clock,
+        claimRequest: claimRequest(config, spool),
+        gates,
+        random,
+      }),
+    inject: [CONFIG, PostgresRotationStore, Rotator, ChangeFeed, FleetClock, GATES, RANDOM, SPOOL],
   },
 ];
 

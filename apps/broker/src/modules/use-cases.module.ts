@@ -2,8 +2,11 @@ import { Global, Module, type Provider } from '@nestjs/common';
 import {
   AccessAdministration,
   AccessTokenHandOut,
+  Breakers,
   BrowserAuthorization,
   ClientAdministration,
+  ClientFreezing,
+  ClientStatuses,
   ConnectionAdministration,
   ConnectLinks,
   DemandRotations,
@@ -18,9 +21,11 @@ import type { OAuth } from '#libs/oauth';
 import {
   FleetClock,
   PostgresAccessStore,
+  PostgresClientFigures,
   PostgresClientStore,
   PostgresConnectionStore,
   PostgresFleetStore,
+  PostgresFreezeStore,
   PostgresTokenStore,
 } from '#libs/postgres';
 import type { BrokerConfig } from '../broker-config.js';
@@ -70,6 +75,22 @@ const useCases: Provider[] = [
       events: EventSink,
     ) => new ClientAdministration(store, directory, sealer, oauth.issuerRules, events, oauth.profiles),
     inject: [PostgresClientStore, Directory, SEALER, OAUTH, EVENTS],
+  },
+  {
+    provide: ClientFreezing,
+    useFactory: (store: PostgresFreezeStore, directory: Directory, events: EventSink) =>
+      new ClientFreezing(store, directory, events),
+    inject: [PostgresFreezeStore, Directory, EVENTS],
+  },
+  {
+    provide: ClientStatuses,
+    useFactory: (
+      store: PostgresClientFigures,
+      directory: Directory,
+      breakers: Breakers,
+      config: BrokerConfig,
+    ) => new ClientStatuses(store, directory, breakers, config.replica),
+    inject: [PostgresClientFigures, Directory, Breakers, CONFIG],
   },
   {
     provide: AccessAdministration,

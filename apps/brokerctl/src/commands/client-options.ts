@@ -1,5 +1,9 @@
 import type { Secret } from '#libs/core';
-import { Client_AuthMethod as AuthMethod, type Client } from '#proto/tokenbroker/v1/client_service';
+import {
+  Client_AuthMethod as AuthMethod,
+  Client_Canary as Canary,
+  type Client,
+} from '#proto/tokenbroker/v1/client_service';
 import { toDuration } from '../input/duration.js';
 import { readSecret } from '../input/secret-input.js';
 import type { Terminal } from '../terminal.js';
@@ -27,6 +31,9 @@ export interface ClientOptions {
   readonly rotateAt?: number;
   /** Milliseconds. */
   readonly defaultTokenTtl?: number;
+  /** Per second. */
+  readonly rate?: number;
+  readonly maxConcurrent?: number;
   readonly authorizationEndpoint?: string;
   readonly tokenEndpoint?: string;
   readonly revocationEndpoint?: string;
@@ -68,6 +75,10 @@ export function clientFromOptions(name: string, options: ClientOptions, secret: 
     effectiveProfile: undefined,
     refreshTokenIdleTtl: lifetime(options.refreshTokenIdleTtl),
     authorizationTtl: lifetime(options.authorizationTtl),
+    ratePerSecond: options.rate ?? 0,
+    maxConcurrent: options.maxConcurrent ?? 0,
+    freeze: undefined,
+    canary: Canary.UNSPECIFIED,
   };
 }
 
@@ -82,6 +93,8 @@ export function maskOf(options: ClientOptions): string[] {
     ['scopes', options.scope !== undefined],
     ['profile', options.profile !== undefined],
     ['rotate_at', options.rotateAt !== undefined],
+    ['rate_per_second', options.rate !== undefined],
+    ['max_concurrent', options.maxConcurrent !== undefined],
     ['default_token_ttl', options.defaultTokenTtl !== undefined],
     ['refresh_token_idle_ttl', options.refreshTokenIdleTtl !== undefined],
     ['authorization_ttl', options.authorizationTtl !== undefined],

@@ -1,5 +1,9 @@
 import { Option, type Command } from 'commander';
-import { Client_AuthMethod as AuthMethod, type Client } from '#proto/tokenbroker/v1/client_service';
+import {
+  Client_AuthMethod as AuthMethod,
+  Client_Canary as Canary,
+  type Client,
+} from '#proto/tokenbroker/v1/client_service';
 import { clientName, lastSegment } from '../input/names.js';
 import { card, table } from '../output/table.js';
 import { durationMillis, span, when } from '../output/times.js';
@@ -7,18 +11,21 @@ import type { Session } from '../session.js';
 import type { Terminal } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { AUTH_METHODS, clientFromOptions, maskOf, secretOf, type ClientOptions } from './client-options.js';
-import { action, duration, numberBetween, several } from './command.js';
+import { addClientOperations } from './client-operations.js';
+import { freezeLine } from './client-status-views.js';
+import { action, duration, numberBetween, several, wholeNumber } from './command.js';
 import { PROFILE_ENUMS, PROFILE_SETTING_HELP, PROFILE_SETTINGS_HELP } from './profile-settings.js';
 import { profileCard, profileTable, settingRows } from './profile-views.js';
 
 const NAME = 'clients/{client}, or {client}';
-const ENUMS = { auth_method: AuthMethod, ...PROFILE_ENUMS };
+const ENUMS = { auth_method: AuthMethod, canary: Canary, ...PROFILE_ENUMS };
 
 /** `brokerctl clients` */
 export function addClientCommands(program: Command, terminal: Terminal): void {
   const clients = program.command('clients').description('registrations at authorization servers');
   addReading(clients, terminal);
   addChanging(clients, terminal);
+  addClientOperations(clients, terminal);
 }
 
 function addReading(clients: Command, terminal: Terminal): void {
@@ -121,6 +128,12 @@ function withFields(command: Command): Command {
       "the share of a token's life after which it is rotated",
       numberBetween(0.1, 0.9),
     )
+    .option('--rate <n>', 'rotations per second at the most, over all replicas', numberBetween(0.01, 10_000))
+    .option(
+      '--max-concurrent <n>',
+      'rotations under way at the most, over all replicas',
+      wholeNumber(1, 10_000),
+    )
     .option('--default-token-ttl <duration>', 'the life to assume where an answer names none', duration)
     .option(
       '--refresh-token-idle-ttl <duration>',
@@ -174,6 +187,9 @@ function clientCard(client: Client, now: number): string {
     ['default token ttl', ttl(defaultTokenTtl)],
     ['refresh token idle ttl', ttl(client.refreshTokenIdleTtl)],
     ['authorization ttl', ttl(client.authorizationTtl)],
+    ['rate per second', String(client.ratePerSecond)],
+    ['max concurrent', String(client.maxConcurrent)],
+    ['frozen', freezeLine(client.freeze, now)],
     ['redirect uri', client.redirectUri],
     ['authorization endpoint', endpoints?.authorizationEndpoint ?? '-'],
     ['token endpoint', endpoints?.tokenEndpoint ?? '-'],

@@ -31,6 +31,16 @@ export function duration(text: string): number {
   }
 }
 
+/** For options that are whole numbers between two bounds. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  const within = numberBetween(least, most);
+  return (text) => {
+    const value = within(text);
+    if (Number.isInteger(value)) return value;
+    throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
+  };
+}
+
 /** For options that are numbers between two bounds. */
 export function numberBetween(least: number, most: number): (text: string) => number {
   return (text) => {

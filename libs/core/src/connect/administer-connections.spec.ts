@@ -194,7 +194,7 @@ describe('pause and resume', () => {
   it('lead back to where it stood', async () => {
     world.database.patch('uid-1', { state: 'IN_DOUBT' });
     expect(await admin.pause(OPERATOR, U1)).toMatchObject({ state: 'PAUSED' });
-    expect(await replica.store.claimOne('uid-1', replica.claimRequest)).toBeUndefined();
+    expect(await replica.store.claimOne('uid-1', replica.claimRequest)).toEqual({ kind: 'busy' });
     expect(await admin.resume(OPERATOR, U1)).toMatchObject({ state: 'IN_DOUBT' });
     expect(world.events.ofType('connection.changed').map(({ what }) => what)).toEqual(['paused', 'resumed']);
   });

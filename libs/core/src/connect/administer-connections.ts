@@ -170,7 +170,7 @@ export class ConnectionAdministration {
       before.uid,
       DEFAULT_VARIANT,
       'operator',
-      deadline,
+      () => deadline,
       async (row) => (rotatedSince(before, row) ? row : undefined),
     );
     if ('adopted' in result) return result.adopted;

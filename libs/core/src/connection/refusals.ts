@@ -1,5 +1,7 @@
 import type { Refusal } from '../errors.js';
-import { connectionName } from '../resource-names.js';
+import type { Freeze } from '../oauth-client/oauth-client.js';
+import { clientName, connectionName } from '../resource-names.js';
+import type { BudgetLimit } from '../rotation/budget.js';
 import type { Connection } from './connection.js';
 
 /** Why a connection in this state can neither be read nor rotated; `undefined` where it can. */
@@ -90,6 +92,42 @@ export function serverDown(
     message: `The authorization server gives no new access token now (${code ?? 'unknown'}: ${description ?? 'no reason known'}). The broker keeps trying.`,
     metadata: { last_error: code ?? 'unknown' },
     retryAfterMs: Math.max(retryAfterMs, 250),
+  };
+}
+
+/** The refusal while the OAuth client is frozen. */
+export function clientFrozen(clientId: string, freeze: Freeze): Refusal {
+  return {
+    reason: 'CLIENT_FROZEN',
+    message: `${clientName(clientId)} is frozen: nothing is rotated through it before an operator thaws it (${freeze.reason}).`,
+    metadata: { client: clientName(clientId), frozen_by: freeze.by },
+  };
+}
+
+/** The refusal of who could not be served within the budget of the OAuth client before its deadline. */
+export function rateBudget(clientId: string, limit: BudgetLimit, retryAfterMs: number): Refusal {
+  return {
+    reason: 'RATE_BUDGET',
+    message: `The budget of ${clientName(clientId)} had no room for this rotation before the deadline (${LIMIT_WORDS[limit]}). Try again.`,
+    metadata: { client: clientName(clientId), limit },
+    retryAfterMs: Math.max(retryAfterMs, 250),
+  };
+}
+
+const LIMIT_WORDS: Readonly<Record<BudgetLimit, string>> = {
+  rate: 'its rate per second is used up',
+  concurrency: 'as many rotations as it may have are under way',
+  canary: 'it has changed or was thawed, and one rotation at a time has to prove it first',
+  demand: 'others wait for it',
+};
+
+/** The refusal of who would have to queue behind too many others. */
+export function tooManyWaiting(clientId: string): Refusal {
+  return {
+    reason: 'TOO_MANY_WAITING',
+    message: `Too many reads wait for rotations of ${clientName(clientId)} in this replica already. Try again later, or ask another replica.`,
+    metadata: { client: clientName(clientId) },
+    retryAfterMs: 1_000,
   };
 }
 

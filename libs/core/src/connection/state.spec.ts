@@ -9,6 +9,7 @@ const EVENTS = [
   'resumed',
   'revoked',
   'cleared',
+  'reconsidered',
 ] as const;
 const REAUTHORIZE = 'REAUTHORIZATION_REQUIRED';
 const refused = undefined;
@@ -16,10 +17,20 @@ const BEFORE = 'BEFORE';
 
 /** Written down once more, so that a change of the one table is a change that somebody meant. */
 const EXPECTED: Record<ConnectionState, Array<ConnectionState | typeof BEFORE | undefined>> = {
-  //                         authorized rotated   doubted     denied       paused    resumed  revoked  cleared
-  ACTIVE: ['ACTIVE', 'ACTIVE', 'IN_DOUBT', REAUTHORIZE, 'PAUSED', refused, 'REVOKED', refused],
-  IN_DOUBT: ['ACTIVE', 'ACTIVE', 'IN_DOUBT', REAUTHORIZE, 'PAUSED', refused, 'REVOKED', 'ACTIVE'],
-  REAUTHORIZATION_REQUIRED: ['ACTIVE', 'ACTIVE', refused, refused, refused, refused, 'REVOKED', refused],
+  //                         authorized rotated   doubted     denied       paused    resumed  revoked  cleared  reconsidered
+  ACTIVE: ['ACTIVE', 'ACTIVE', 'IN_DOUBT', REAUTHORIZE, 'PAUSED', refused, 'REVOKED', refused, refused],
+  IN_DOUBT: ['ACTIVE', 'ACTIVE', 'IN_DOUBT', REAUTHORIZE, 'PAUSED', refused, 'REVOKED', 'ACTIVE', refused],
+  REAUTHORIZATION_REQUIRED: [
+    'ACTIVE',
+    'ACTIVE',
+    refused,
+    refused,
+    refused,
+    refused,
+    'REVOKED',
+    refused,
+    'IN_DOUBT',
+  ],
   PAUSED: ['ACTIVE', refused, refused, refused, refused, BEFORE, 'REVOKED', refused],
   REVOKED: ['ACTIVE', refused, refused, refused, refused, refused, refused, refused],
 };
@@ -39,7 +50,7 @@ describe('the transition table', () => {
   });
 
   it('has every state and every event in it', () => {
-    expect(CASES).toHaveLength(5 * 8);
+    expect(CASES).toHaveLength(5 * 9);
   });
 
   it('P1: a refresh token is spent in two states only, and both can end by the server’s word', () => {

@@ -8,6 +8,7 @@ export type ConnectionEvent =
   | 'doubted' // a refresh token may have been spent, and the answer is not in hand
   | 'cleared' // the token of the doubt was not spent after all
   | 'denied' // the authorization server's definite word
+  | 'reconsidered' // a denial is taken back, since too many came at once: its server may have been confused
   | 'paused'
   | 'resumed'
   | 'revoked';
@@ -37,7 +38,12 @@ const TRANSITIONS: Readonly<
     revoked: 'REVOKED',
   },
   // `rotated`: an answer that came late proves that the authorization is alive after all.
-  REAUTHORIZATION_REQUIRED: { authorized: 'ACTIVE', rotated: 'ACTIVE', revoked: 'REVOKED' },
+  REAUTHORIZATION_REQUIRED: {
+    authorized: 'ACTIVE',
+    rotated: 'ACTIVE',
+    reconsidered: 'IN_DOUBT',
+    revoked: 'REVOKED',
+  },
   PAUSED: { authorized: 'ACTIVE', resumed: 'BEFORE_PAUSE', revoked: 'REVOKED' },
   REVOKED: { authorized: 'ACTIVE' },
 };

@@ -1,7 +1,7 @@
 import { isStoreUnavailable, type Refusal } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { SpoolReplay } from '../rotation/replay-spool.js';
-import type { SpendingPermit } from '../rotation/rotate-on-demand.js';
+import type { SpendingPermit } from '../rotation/spending-permit.js';
 import type { Spool } from '../rotation/spool.js';
 import { judgeDatabase } from './judge-database.js';
 import type { DatabaseView, FleetStore, ReplicaIdentity } from './ports.js';

@@ -12,7 +12,7 @@ export type FreezeReason =
   | 'OPERATOR';
 
 /** Spending has been stopped, on every replica. */
-export interface Freeze {
+export interface InstallationFreeze {
   readonly reason: FreezeReason;
   readonly detail: string;
   readonly by: string;
@@ -32,7 +32,7 @@ export interface DatabaseView {
   readonly attemptNumber: number;
   /** The database's clock. */
   readonly now: number;
-  readonly freeze?: Freeze;
+  readonly freeze?: InstallationFreeze;
   /** How often an operator has said that the database is the right one. */
   readonly thaws: number;
   readonly thawedAt?: number;
@@ -68,7 +68,7 @@ export interface FleetStore {
   admit(spoolId: string, by: string): Promise<Replica | undefined>;
   /** This replica ends, and leaves nothing in its spool. */
   drained(me: ReplicaIdentity): Promise<void>;
-  freeze(freeze: Omit<Freeze, 'at'>, attemptNumber: number): Promise<void>;
+  freeze(freeze: Omit<InstallationFreeze, 'at'>, attemptNumber: number): Promise<void>;
   /** Lifts the freeze, and takes this cluster and this moment for the right ones. */
   thaw(by: string, lineage: Lineage): Promise<void>;
   /** Its answers are gone: its attempts and doubts need not wait for it. `undefined` where it is unknown. */

@@ -2,13 +2,15 @@ import type { AccessPolicy, Workload } from '../access/access.js';
 import { hasRole } from '../access/access.js';
 import { sleep, type Clock } from '../clock.js';
 import type { AccessToken, Connection } from '../connection/connection.js';
-import { refusalForState, serverDown } from '../connection/refusals.js';
+import { refusalForState, serverDown, tooManyWaiting } from '../connection/refusals.js';
 import { variantOf, type Variant } from '../connection/variant.js';
 import { BrokerError, isStoreUnavailable, type Refusal, type RefusalReason } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { connectionName, type ConnectionName } from '../resource-names.js';
 import type { DemandRotations } from '../rotation/rotate-on-demand.js';
 import type { SpendOutcome } from '../rotation/finish-rotation.js';
+import type { Deadline } from '../rotation/slots.js';
+import { Flights } from './flights.js';
 import type { HeldConnection, HeldTokens } from './held-tokens.js';
 import { lifeLeft, longestTtl, wantedTtl } from './life.js';
 import type { ReconnectLinks, TokenStore } from './ports.js';
@@ -40,8 +42,14 @@ export interface HandOutParts {
   readonly clock: Clock;
 }
 
-/** How long one flight may last, whoever waits for it. */
-const FLIGHT_MS = 35_000;
+/**
+ * How much earlier than its last caller a flight gives up, so that the refusal arrives with its reason: a
+ * tenth of the time, at most this much.
+ */
+const FLIGHT_MARGIN_MS = 50;
+
+/** How many flights may be under way for one OAuth client: waiters never pile up. */
+const MOST_FLIGHTS = 1_000;
 
 /**
  * How long a caller that named no `min_ttl` waits for a fresher token than the one that is held: nobody waits
@@ -53,12 +61,18 @@ const WISH_MS = 1_000;
 const PASSING: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   'AUTHORIZATION_SERVER_DOWN',
   'AUTHORIZATION_SERVER_REFUSED',
+  'CLIENT_FROZEN',
   'CONNECTION_IN_DOUBT',
   'DATABASE_UNAVAILABLE',
+  'RATE_BUDGET',
   'SHUTTING_DOWN',
   'SPENDING_STOPPED',
+  'TOO_MANY_WAITING',
   'WAIT_EXPIRED',
 ]);
+
+/** Those among them that are about how long somebody was ready to wait. */
+const LATE: ReadonlySet<RefusalReason> = new Set<RefusalReason>(['RATE_BUDGET', 'WAIT_EXPIRED']);
 
 /**
  * *call → who → may → cache or spend → answer*
@@ -67,9 +81,11 @@ const PASSING: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
  * token cannot be had in time, a held one that has any life left is answered.
  */
 export class AccessTokenHandOut {
-  private readonly flights = new Map<string, Promise<AccessTokenAnswer>>();
+  private readonly flights: Flights<AccessTokenAnswer>;
 
-  constructor(private readonly parts: HandOutParts) {}
+  constructor(private readonly parts: HandOutParts) {
+    this.flights = new Flights(MOST_FLIGHTS);
+  }
 
   /** Answers a good token from memory, or from the database, or by a rotation. Throws on faults only. */
   async get(caller: Workload, request: AccessTokenRequest): Promise<AccessTokenAnswer> {
@@ -133,13 +149,16 @@ export class AccessTokenHandOut {
   private async waitForFlight(caller: Workload, request: AccessTokenRequest): Promise<AccessTokenAnswer> {
     const { clock } = this.parts;
     const key = JSON.stringify([connectionName(request.connection), request.scopes, request.resource]);
+    const { clientId } = request.connection;
+    const left = request.deadline - clock.monotonic();
+    const until = request.deadline - Math.min(FLIGHT_MARGIN_MS, Math.max(0, left / 10));
     for (let joined = true; joined;) {
-      let flight = this.flights.get(key);
-      joined = flight !== undefined;
-      if (!flight) {
-        flight = this.fly(caller, request).finally(() => this.flights.delete(key));
-        this.flights.set(key, flight);
-      }
+      const boarded = this.flights.board(clientId, key, until, (deadline) =>
+        this.fly(caller, request, deadline),
+      );
+      if (!boarded) return { refusal: tooManyWaiting(clientId) };
+      const { flight } = boarded;
+      ({ joined } = boarded);
       const over = new AbortController();
       const timeout = sleep(request.deadline - clock.monotonic(), over.signal).then(() => undefined);
       const answer = await Promise.race([flight, timeout]).finally(() => over.abort());
@@ -149,13 +168,21 @@ export class AccessTokenHandOut {
       // that is about what that one asked for.
       const good = this.fromMemory(request);
       if (good) return good;
-      if ('refusal' in answer && PASSING.has(answer.refusal.reason)) return answer;
+      if ('refusal' in answer && PASSING.has(answer.refusal.reason)) {
+        // Somebody else's patience was over, and not this caller's.
+        const isTooLate = LATE.has(answer.refusal.reason);
+        if (!isTooLate || clock.monotonic() >= until) return answer;
+      }
     }
     return { refusal: waitExpired() };
   }
 
-  private async fly(caller: Workload, request: AccessTokenRequest): Promise<AccessTokenAnswer> {
-    const { store, held, demand, clock } = this.parts;
+  private async fly(
+    caller: Workload,
+    request: AccessTokenRequest,
+    deadline: Deadline,
+  ): Promise<AccessTokenAnswer> {
+    const { store, held, demand } = this.parts;
     try {
       const found = await store.findByName(request.connection);
       if (!found) return { refusal: await this.denial(caller, request.connection) };
@@ -165,7 +192,6 @@ export class AccessTokenHandOut {
       if (cached) return cached;
       const tooLong = unsatisfiable(connection, request.minTtlMs);
       if (tooLong) return { refusal: tooLong };
-      const deadline = clock.monotonic() + FLIGHT_MS;
       const result = await demand.rotate(connection.uid, variant, 'demand', deadline, (row) =>
         this.adopt(row, request),
       );

@@ -67,6 +67,8 @@ const FIELDS: ClientFields = {
   profile: 'strict',
   rotateAt: 0.5,
   defaultTokenTtlMs: 300_000,
+  ratePerSecond: 50,
+  maxConcurrent: 16,
 };
 let store: FakeClientStore;
 let sealer: FakeSealer;
@@ -156,6 +158,10 @@ describe('what makes no sense is refused', () => {
     ['rotate_at', { rotateAt: 0.95 }, /rotate_at/],
     ['rotate_at that is no number', { rotateAt: Number.NaN }, /rotate_at/],
     ['default_token_ttl', { defaultTokenTtlMs: 999 }, /default_token_ttl/],
+    ['no rate at all', { ratePerSecond: 0 }, /rate_per_second/],
+    ['a rate that is no number', { ratePerSecond: Number.NaN }, /rate_per_second/],
+    ['no concurrency at all', { maxConcurrent: 0 }, /max_concurrent/],
+    ['half a rotation', { maxConcurrent: 1.5 }, /max_concurrent/],
     ['the profile', { profile: 'toString' }, /profile is one of: strict, indicium/],
     ['refresh_token_idle_ttl', { refreshTokenIdleTtlMs: 999 }, /refresh_token_idle_ttl/],
     ['authorization_ttl', { authorizationTtlMs: 1 }, /authorization_ttl/],

@@ -8,6 +8,7 @@ import type { EventSink } from '../events.js';
 import { checkSegment, clientName } from '../resource-names.js';
 import { sealingContext, type Sealer } from '../sealer.js';
 import type { Secret } from '../secret.js';
+import { budgetMistakes, isAnotherClient } from './client-changes.js';
 import type { ClientAuthMethod, Endpoints, OAuthClient } from './oauth-client.js';
 import type { Profile, ProfileCatalog, ProfileSettings } from './profile.js';
 
@@ -25,21 +26,28 @@ export interface ClientFields {
   readonly profileSettings?: Partial<ProfileSettings>;
   readonly refreshTokenIdleTtlMs?: number;
   readonly authorizationTtlMs?: number;
+  readonly ratePerSecond: number;
+  readonly maxConcurrent: number;
 }
 
 /** An OAuth client as it is written. */
-export type ClientRow = Omit<OAuthClient, 'revision' | 'createdAt' | 'updatedAt'>;
+export type ClientRow = Omit<OAuthClient, 'freeze' | 'canary' | 'revision' | 'createdAt' | 'updatedAt'>;
 
 /** The rows of OAuth clients. Every method throws `StoreUnavailableError` where the database is away. */
 export interface ClientStore {
-  /** @throws {BrokerError} `ALREADY_EXISTS` */
+  /** It has to prove itself first. @throws {BrokerError} `ALREADY_EXISTS` */
   createClient(client: ClientRow): Promise<OAuthClient>;
   /**
    * Replaces it where it is still at this revision; its failing connections are tried again at once, and what
    * is known of lifetimes follows the settings where these have changed.
    * `undefined` where it has changed meanwhile, or is gone.
+   * @param needsCanary it has to prove itself with one rotation at a time before the others follow
    */
-  replaceClient(client: ClientRow, fromRevision: number): Promise<OAuthClient | undefined>;
+  replaceClient(
+    client: ClientRow,
+    fromRevision: number,
+    needsCanary: boolean,
+  ): Promise<OAuthClient | undefined>;
   /** `false` where it does not exist. @throws {BrokerError} `CLIENT_IN_USE` while it has connections */
   deleteClient(id: string): Promise<boolean>;
 }
@@ -102,7 +110,7 @@ export class ClientAdministration {
     await this.directory.refresh();
     const present = await this.existing(id);
     const row = await this.rowOf(present.uid, id, change(present), present);
-    const updated = await this.store.replaceClient(row, present.revision);
+    const updated = await this.store.replaceClient(row, present.revision, isAnotherClient(present, row));
     if (!updated) {
       throw BrokerError.of(
         'STATE_CONFLICT',
@@ -159,6 +167,8 @@ export class ClientAdministration {
         : {}),
       ...(fields.refreshTokenIdleTtlMs ? { refreshTokenIdleTtlMs: fields.refreshTokenIdleTtlMs } : {}),
       ...(fields.authorizationTtlMs ? { authorizationTtlMs: fields.authorizationTtlMs } : {}),
+      ratePerSecond: fields.ratePerSecond,
+      maxConcurrent: fields.maxConcurrent,
     };
   }
 
@@ -200,6 +210,7 @@ export class ClientAdministration {
     const presets = this.profiles.presets.map(({ name }) => name);
     check(presets.includes(fields.profile), `profile is one of: ${presets.join(', ')}.`);
     mistakes.push(...this.profiles.mistakesIn(fields.profileSettings ?? {}));
+    mistakes.push(...budgetMistakes(fields));
     if (mistakes.length > 0) throw BrokerError.of('INVALID_REQUEST', mistakes.join(' '));
   }
 }

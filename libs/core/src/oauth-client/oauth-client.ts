@@ -12,6 +12,20 @@ export interface Endpoints {
   readonly jwksUri?: string;
 }
 
+/**
+ * Why an OAuth client has to prove itself with one rotation at a time before the others follow: its secret,
+ * its endpoints or its identity changed (or it is new), or it was thawed.
+ */
+export type Canary = 'changed' | 'thawed';
+
+/** That nothing is claimed for an OAuth client: its tokens are kept, and what is held is served. */
+export interface Freeze {
+  readonly reason: string;
+  /** An operator (`workloads/…`), or the replica whose storm brake it was (`replicas/…`). */
+  readonly by: string;
+  readonly at: number;
+}
+
 /** One registration at an authorization server. */
 export interface OAuthClient {
   /** The key of its row; its sealed secret is bound to it. */
@@ -32,6 +46,14 @@ export interface OAuthClient {
   readonly rotateAt: number;
   /** The life to assume where an answer has no `expires_in`, in milliseconds. */
   readonly defaultTokenTtlMs: number;
+  /** Rotations begun per second at the most on the average, over all replicas. */
+  readonly ratePerSecond: number;
+  /** Rotations under way at the most, over all replicas. */
+  readonly maxConcurrent: number;
+  /** Present while it is frozen. */
+  readonly freeze?: Freeze;
+  /** Present until it has proved itself. */
+  readonly canary?: Canary;
   /** Counts its changes: whoever keeps something made from it compares this. */
   readonly revision: number;
   readonly createdAt: number;

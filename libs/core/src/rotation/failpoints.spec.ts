@@ -32,12 +32,13 @@ beforeEach(async () => {
   await world.addConnection();
   seen = new Seen(world);
   const { sealer, clock, timings, clients } = world;
-  const { pending, spool, store, endpoint, profiles, redoMark } = replica;
+  const { pending, spool, store, endpoint, profiles, brake, redoMark } = replica;
   const failpoints = seen;
   finisher = new RotationFinisher({
     sealer,
     pending,
     spool,
+    brake,
     clock,
     random: () => 0.5,
     profiles,

@@ -2,10 +2,10 @@ import type { Clock } from '../clock.js';
 import type { AccessToken, Connection, StoredAccessToken } from '../connection/connection.js';
 import { lifetimesAfter, type Lifetimes } from '../connection/lifetimes.js';
 import type { Variant } from '../connection/variant.js';
-import type { OAuthClient } from '../oauth-client/oauth-client.js';
+import type { Canary, OAuthClient } from '../oauth-client/oauth-client.js';
 import { sealingContext, type Sealer } from '../sealer.js';
 import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
-import { changeAfterFailure, type Failure } from './judge.js';
+import { changeAfterFailure, PROBE_FORBIDDEN_CODE, type Failure } from './judge.js';
 import type { PendingSaves } from './pending-saves.js';
 import { dueAfterRotation, lastSafeRotation } from './policy.js';
 import type {
@@ -18,6 +18,7 @@ import type {
 } from './ports.js';
 import type { RotationProfiles } from './rotation-profile.js';
 import type { Spool } from './spool.js';
+import { withReprieve, type StormBrake } from './storm-brake.js';
 
 /** How a try at a rotation ended. */
 export type SpendOutcome =
@@ -35,6 +36,8 @@ export type SpendOutcome =
       readonly kind: 'released' | 'denied' | 'doubted';
       readonly connection: Connection;
       readonly change: FailureChange;
+      /** What it was that failed. */
+      readonly failure: Failure;
     }
   /** The attempt was gone before anything was sent, or the row had moved on: somebody else's word counts. */
   | { readonly kind: 'superseded'; readonly connection: Connection };
@@ -51,6 +54,8 @@ export interface EndedExchange {
   readonly atRevision?: number;
   /** See {@link EndedAttempt.askSpool}. */
   readonly askSpool?: string;
+  /** Present where its OAuth client has to prove itself by it. */
+  readonly canary?: Canary;
 }
 
 /** What the end of a rotation needs. */
@@ -58,6 +63,7 @@ export interface FinisherParts {
   readonly sealer: Sealer;
   readonly pending: PendingSaves;
   readonly spool: Spool;
+  readonly brake: StormBrake;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -88,6 +94,7 @@ export class RotationFinisher {
   ): Promise<SpendOutcome> {
     if (meaning.kind !== 'granted') return this.fail(ended, meaning, saver);
     const { connection } = ended;
+    this.parts.brake.granted(connection.clientId);
     const token = accessTokenOf(meaning, client, ended);
     const saved = await this.save(ended, await this.changeAfterGrant(meaning, client, ended, token), saver);
     if (saved === 'superseded') return { kind: 'superseded', connection };
@@ -107,19 +114,29 @@ export class RotationFinisher {
     failure: Failure,
     saver: Pick<HeldAttempt, 'save'>,
   ): Promise<SpendOutcome> {
-    const { clock, random, profiles } = this.parts;
     const { connection } = ended;
-    const whole: FailureChange = changeAfterFailure(connection, failure, clock.now(), random, {
+    const change = await this.changeAfter(ended, failure);
+    const saved = await this.save(ended, change, saver);
+    if (saved === 'superseded') return { kind: 'superseded', connection };
+    const doubt = change.kind === 'denied' && saved === 'doubted' ? change.whileFrozen : undefined;
+    if (doubt) return { kind: 'doubted', connection, change: { kind: 'doubted', ...doubt }, failure };
+    return { kind: change.kind, connection, change, failure };
+  }
+
+  private async changeAfter(ended: EndedExchange, failure: Failure): Promise<FailureChange> {
+    const { clock, random, brake, profiles } = this.parts;
+    const { connection } = ended;
+    const change = changeAfterFailure(connection, failure, clock.now(), random, {
       ...ended,
       profile: profiles.of(connection.clientId),
       sentAt: earliestSending(ended),
     });
-    const change: FailureChange =
-      whole.kind === 'released' && ended.variant.key !== '' ? { ...whole, variantOnly: true } : whole;
-    const saved = await this.save(ended, change, saver);
-    return saved === 'superseded'
-      ? { kind: 'superseded', connection }
-      : { kind: change.kind, connection, change };
+    if (change.kind === 'released' && ended.variant.key !== '') return { ...change, variantOnly: true };
+    const isServersWord = failure.kind === 'final' && failure.code !== PROBE_FORBIDDEN_CODE;
+    if (change.kind !== 'denied' || !isServersWord) return change;
+    // Before the denial is saved: the one that trips the brake is not to be given up either.
+    await brake.denied(connection, { ...change.lastError, code: failure.code }, ended.canary);
+    return withReprieve(connection, change, clock.now());
   }
 
   private async changeAfterGrant(

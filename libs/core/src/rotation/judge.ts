@@ -8,6 +8,9 @@ export type Failure =
   | Exclude<Interpretation, { kind: 'granted' }>
   | Exclude<SendResult, { kind: 'answered' }>;
 
+/** The code of a denial that is the broker's own: nothing was sent, since the profile forbids the probe. */
+export const PROBE_FORBIDDEN_CODE = 'probe_forbidden';
+
 /** The attempt that a failure is about. */
 export interface EndedAttempt {
   readonly attemptId: string;
@@ -69,24 +72,28 @@ export function changeAfterFailure(
 }
 
 /** Also where it was paused meanwhile: the doubt is what the pause goes back to. */
-function isInDoubt(connection: Connection): boolean {
+export function isInDoubt(connection: Connection): boolean {
   return connection.state === 'IN_DOUBT' || connection.stateBeforePause === 'IN_DOUBT';
 }
 
 function explainDenial(connection: Connection, error: LastError, { reuse }: RotationProfile): LastError {
-  if (!isInDoubt(connection))
-    return { ...error, description: `${error.description}${whatHadEnded(connection, error.at)}` };
+  const hadEnded = whatHadEnded(connection, error.at);
+  if (!isInDoubt(connection)) return { ...error, description: `${error.description}${hadEnded}` };
   const before = connection.lastError;
+  if (before?.code === 'denied_in_storm') {
+    const words = `${error.description} (for the second time; ${before.description})${hadEnded}`;
+    return { ...error, description: words };
+  }
   const began = `the doubt began with ${before?.code ?? 'a lost answer'}`;
   // Only a server's word says that the token had been spent.
-  if (error.code === 'probe_forbidden') {
+  if (error.code === PROBE_FORBIDDEN_CODE) {
     const words = before ? `: ${before.description}` : '.';
     return { ...error, description: `${error.description} It is not tried; ${began}${words}` };
   }
   const ended = reuse === 'revokes' ? ', and with the reuse the server has ended the authorization' : '';
   return {
     ...error,
-    description: `${error.description} (the probe of an in-doubt connection; ${began}: most likely the refresh token had been spent and its answer was lost${ended})${whatHadEnded(connection, error.at)}`,
+    description: `${error.description} (the probe of an in-doubt connection; ${began}: most likely the refresh token had been spent and its answer was lost${ended})${hadEnded}`,
   };
 }
 

@@ -16,9 +16,10 @@ describe('P1, P4: whatever three replicas, a database and an authorization serve
     let probes = 0;
     let crashes = 0;
     let failovers = 0;
+    let freezes = 0;
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), history, async (scheduler, { deeds, steps, troubles }) => {
-        const run = new Interleaving(scheduler, steps, troubles);
+      fc.asyncProperty(fc.scheduler(), history, async (scheduler, { deeds, steps, troubles, client }) => {
+        const run = new Interleaving(scheduler, steps, troubles, client);
         for (const uid of UIDS) {
           await run.world.addConnection({ uid });
           await run.world.addAccessToken(uid, 3_600_000);
@@ -34,6 +35,7 @@ describe('P1, P4: whatever three replicas, a database and an authorization serve
         probes += run.world.server.ledger.filter(({ seen }) => seen === 'IN_DOUBT').length;
         crashes += run.happened.crashes;
         failovers += run.happened.failovers;
+        freezes += run.freezes;
         rotations += run.world.events.ofType('rotation.succeeded').length;
       }),
       { numRuns: Number(process.env['PROPERTY_RUNS'] ?? 400) },
@@ -43,5 +45,6 @@ describe('P1, P4: whatever three replicas, a database and an authorization serve
     expect(probes).toBeGreaterThan(0);
     expect(crashes).toBeGreaterThan(20);
     expect(failovers).toBeGreaterThan(5);
+    expect(freezes).toBeGreaterThan(0);
   });
 });

@@ -1,8 +1,9 @@
 import type { Attempt, Connection, LastError, StoredAccessToken } from '../connection/connection.js';
-import type { OAuthClient } from '../oauth-client/oauth-client.js';
+import type { Canary, Freeze, OAuthClient } from '../oauth-client/oauth-client.js';
 import type { Sealed } from '../sealer.js';
 import type { Secret } from '../secret.js';
 import type { RotationProfile } from './rotation-profile.js';
+import type { BudgetLimit } from './budget.js';
 
 /** A connection whose rotation this replica has committed to try (step 1 of the protocol). */
 export interface Claim {
@@ -10,11 +11,34 @@ export interface Claim {
   readonly attempt: Attempt;
   /** {@link Clock.monotonic} of this process when the claim was asked for; its deadline counts from here. */
   readonly claimedAtMonotonic: number;
+  /** Present where this rotation is the one by which its OAuth client has to prove itself. */
+  readonly canary?: Canary;
 }
+
+/** What the background may begin now for one OAuth client. */
+export interface ClaimBatch {
+  readonly claims: readonly Claim[];
+  /**
+   * When asking again may bring more, in milliseconds from now. Absent: nothing more is due, or the OAuth
+   * client is frozen, or this replica may not spend.
+   */
+  readonly againInMs?: number;
+  /** Present where the budget kept from claiming more. */
+  readonly limit?: BudgetLimit;
+}
+
+/** What came of a claim on demand. */
+export type DemandClaim =
+  | { readonly kind: 'claimed'; readonly claim: Claim }
+  /** Somebody else is at it, or it is not to be spent. */
+  | { readonly kind: 'busy' }
+  /** The budget of its OAuth client has nothing left, or is being used by another replica this moment. */
+  | { readonly kind: 'noBudget'; readonly limit: BudgetLimit; readonly retryInMs: number }
+  | { readonly kind: 'frozen'; readonly freeze: Freeze };
 
 /**
  * Who claims, and how long nobody else may take the attempt over. A replica that is not admitted, or that
- * knows of later attempts than the database does, gets nothing: see `DatabaseGuard`.
+ * knows of later attempts than the database does, gets nothing: see `Membership`.
  */
 export interface ClaimRequest {
   readonly replica: string;
@@ -53,7 +77,15 @@ export type RotationChange =
       /** The failure is one variant's: the connection's own plan stands. */
       readonly variantOnly?: boolean;
     }
-  | { readonly kind: 'denied'; readonly lastError: LastError }
+  | {
+      readonly kind: 'denied';
+      readonly lastError: LastError;
+      /**
+       * What is saved instead while the OAuth client is frozen: nothing is given up by the word of a server that
+       * may be confused. Absent where the denial was that of a probe, which is not repeated (promise P1).
+       */
+      readonly whileFrozen?: { readonly lastError: LastError; readonly probeAt: number };
+    }
   | {
       /** The token may have been spent; `probeAt` is when to find out. */
       readonly kind: 'doubted';
@@ -85,8 +117,11 @@ export interface RotationSave {
   readonly atRevision?: number;
 }
 
-/** `superseded`: the row has moved on without this attempt; nothing was changed. */
-export type SaveResult = 'saved' | 'superseded';
+/**
+ * `superseded`: the row has moved on without this attempt; nothing was changed. `doubted`: a denial that was
+ * saved as a doubt, since the OAuth client is frozen.
+ */
+export type SaveResult = 'saved' | 'superseded' | 'doubted';
 
 /** An attempt whose row lock this replica holds (step 2). */
 export interface HeldAttempt {
@@ -103,10 +138,17 @@ export interface HeldAttempt {
  * database is away.
  */
 export interface RotationStore {
-  /** Commits an attempt for up to `limit` due connections that nobody else is at (step 1). */
-  claimDue(request: ClaimRequest & { readonly limit: number }): Promise<Claim[]>;
-  /** Commits an attempt for one connection, due or not; `undefined` where it is busy or not to be spent. */
-  claimOne(uid: string, request: ClaimRequest): Promise<Claim | undefined>;
+  /** The OAuth clients that have something due and are not frozen, the longest overdue first. */
+  dueClients(): Promise<string[]>;
+  /**
+   * Commits an attempt for up to `limit` due connections of one OAuth client that nobody else is at, the
+   * soonest to expire first, and takes them from its budget (step 1).
+   */
+  claimDue(
+    request: ClaimRequest & { readonly clientId: string; readonly limit: number },
+  ): Promise<ClaimBatch>;
+  /** Commits an attempt for one connection, due or not, and takes it from the budget of its OAuth client. */
+  claimOne(uid: string, request: ClaimRequest): Promise<DemandClaim>;
   /** Takes the row lock and checks that the attempt is still there; `undefined` where it is not. */
   hold(claim: Claim): Promise<HeldAttempt | undefined>;
   /** Saves in a transaction of its own, for when the lock was lost. Saving twice is saving once. */

@@ -41,7 +41,7 @@ describe('the one probe of an in-doubt connection', () => {
       state: 'REAUTHORIZATION_REQUIRED',
       lastError: { code: 'in_doubt_unresolved' },
     });
-    expect(await replica.store.claimOne('uid-1', replica.claimRequest)).toBeUndefined();
+    expect(await replica.store.claimOne('uid-1', replica.claimRequest)).toEqual({ kind: 'busy' });
   });
 
   it('that was not sent is still to come', async () => {

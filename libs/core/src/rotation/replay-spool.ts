@@ -10,7 +10,7 @@ import type { RotationFinisher } from './finish-rotation.js';
 import type { Failure } from './judge.js';
 import type { ClientSource, RotationStore, TokenEndpoint } from './ports.js';
 import type { RedoMark } from './redo-mark.js';
-import type { Spool, SpooledAnswer, SpooledAttempt, SpooledSending } from './spool.js';
+import type { Spool, SpooledAnswer, SpooledAttempt } from './spool.js';
 
 /** Attempts that are looked up with one query. */
 const BATCH = 500;
@@ -117,7 +117,7 @@ export class SpoolReplay {
       if (!settled && askSpool === undefined) await this.parts.spool.settled(sent.attemptId);
       return false;
     }
-    if (answer) return this.replay(connection, sent, answer);
+    if (answer) return this.replay(connection, attempt, answer);
     if (unsent || knows(connection, sent.attemptId) || !lacks(connection)) return false;
     await this.fail(connection, sent.attemptId, ANSWER_LOST, {
       requestedAt: sent.requestedAt,
@@ -129,7 +129,7 @@ export class SpoolReplay {
 
   private async replay(
     connection: Connection,
-    sent: SpooledSending,
+    { sent, settled }: SpooledAttempt,
     answer: SpooledAnswer,
   ): Promise<boolean> {
     const { store, clients, endpoint, sealer, finisher } = this.parts;
@@ -140,7 +140,10 @@ export class SpoolReplay {
       const body = await sealer.open(answer.body, sealingContext.spooledAnswer(attemptId));
       const { status, headers } = answer;
       const meaning = endpoint.interpret(client, { status, headers, body });
-      const lost = meaning.kind !== 'granted' && !knows(connection, attemptId);
+      const known = knows(connection, attemptId);
+      // What the row says of it was decided with more in view, such as a storm of denials.
+      if (meaning.kind !== 'granted' && known && settled) return false;
+      const lost = meaning.kind !== 'granted' && !known;
       if (lost && (meaning.kind === 'refused' || !lacks(connection))) return false;
       const ended = {
         connection,

@@ -1,4 +1,5 @@
 import { FakeWorld, settle, type FakeReplica } from '../../../../test/harness/fakes/index.js';
+import type { Connection } from '../connection/connection.js';
 import { DEFAULT_VARIANT } from '../connection/variant.js';
 
 let world: FakeWorld;
@@ -38,57 +39,84 @@ describe('P11: the scheduler', () => {
   it('never has more under way than it may, and goes on until nothing is due', async () => {
     await addConnections(25);
     const door = new Door(replica);
-    const ticking = replica.due(4).tick();
+    const ticking = replica.due(8).tick();
     for (let i = 0; i < 100 && world.events.ofType('rotation.succeeded').length < 25; i += 1) {
       await settle();
-      expect(replica.rotator.inFlight).toBeLessThanOrEqual(4);
+      expect(replica.rotator.inFlight).toBeLessThanOrEqual(3);
       door.open(1 + (i % 3));
     }
     await ticking;
     expect(world.events.ofType('rotation.succeeded')).toHaveLength(25);
-    expect(door.most).toBe(4);
+    // Of eight slots two are for reads on demand, and half of the others stays free for other OAuth clients.
+    expect(door.most).toBe(3);
     expect(world.server.reuses).toEqual([]);
   });
 
-  it('takes the most overdue first', async () => {
+  it('takes the soonest to expire first', async () => {
     const now = world.clock.now();
-    await world.addConnection({ uid: 'later', dueAt: now - 1_000 });
-    await world.addConnection({ uid: 'first', dueAt: now - 3_000 });
-    await world.addConnection({ uid: 'not yet', dueAt: now + 1_000 });
+    await world.addConnection({ uid: 'later', dueAt: now - 3_000, expiresAt: now + 2_000 });
+    await world.addConnection({ uid: 'first', dueAt: now - 1_000, expiresAt: now + 1_000 });
+    await world.addConnection({ uid: 'not yet', dueAt: now + 1_000, expiresAt: now });
     await replica.due(1).tick();
     await replica.rotator.idle();
     expect(world.server.ledger.map(({ lineage }) => lineage)).toEqual(['lineage-2', 'lineage-1']);
   });
 
   it('counts what reads have begun, and goes on when they end', async () => {
-    await addConnections(3);
+    await addConnections(20);
     const door = new Door(replica);
-    for (const uid of ['uid-0', 'uid-1']) {
-      void replica.rotator.rotate(await replica.claim(uid), DEFAULT_VARIANT, 'demand');
+    const onceRotated = async ({ generation }: Connection): Promise<true | undefined> =>
+      generation > 1 || undefined;
+    for (let i = 0; i < 12; i += 1) {
+      const deadline = world.clock.monotonic() + 60_000;
+      void replica.demand.rotate(`uid-${i}`, DEFAULT_VARIANT, 'demand', () => deadline, onceRotated);
     }
-    const ticking = replica.due(2).tick();
     await settle();
-    expect(replica.rotator.inFlight).toBe(2);
-    door.open();
+    // Sixteen slots: reads of one OAuth client get half of them, and the background half of what is left.
+    expect(replica.rotator.inFlight).toBe(8);
+    const ticking = replica.due().tick();
     await settle();
-    door.open();
+    expect(replica.rotator.inFlight).toBe(12);
+    for (let i = 0; i < 20; i += 1) {
+      door.open();
+      await settle();
+    }
     await ticking;
     await replica.rotator.idle();
-    expect(world.connection('uid-2').generation).toBe(2);
+    expect(world.events.ofType('rotation.succeeded')).toHaveLength(20);
   });
 
-  it('a tick during a tick is none', async () => {
-    await addConnections(1);
-    const door = new Door(replica);
-    const due = replica.due(1);
+  it('a tick while another one looks is none', async () => {
+    let goOn: () => void = () => undefined;
+    world.database.pace = () => new Promise((resolve) => (goOn = resolve));
+    const due = replica.due();
     const first = due.tick();
     await settle();
     await due.tick();
     expect(world.database.calls.get('takeOver')).toBe(1);
-    door.open();
+    world.database.pace = () => Promise.resolve();
+    goOn();
     await first;
     await due.tick();
     expect(world.database.calls.get('takeOver')).toBe(2);
+  });
+
+  it('ticks go on while there is a backlog, and never begin a second lane of an OAuth client', async () => {
+    await addConnections(5);
+    const door = new Door(replica);
+    const due = replica.due(1);
+    const backlog = due.tick();
+    await settle();
+    void due.tick();
+    await settle();
+    expect(world.database.calls.get('takeOver')).toBe(2);
+    expect(replica.rotator.inFlight).toBe(1);
+    for (let i = 0; i < 5; i += 1) {
+      door.open();
+      await settle();
+    }
+    await backlog;
+    expect(world.server.ledger).toHaveLength(5);
   });
 
   it('claims nothing after it was stopped, also where it waits for room', async () => {

@@ -1,66 +1,92 @@
 import type { Clock } from '../clock.js';
-import { DEFAULT_VARIANT } from '../connection/variant.js';
 import { isStoreUnavailable, messageOf } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { connectionName } from '../resource-names.js';
+import { runLane } from './client-lane.js';
 import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
+import type { RotationGates } from './gates.js';
 import { changeAfterDisappearance } from './judge.js';
-import type { Claim, ClaimRequest, RotationStore } from './ports.js';
-import type { SpendingPermit } from './rotate-on-demand.js';
+import type { ClaimRequest, RotationStore } from './ports.js';
 import type { RotationProfiles } from './rotation-profile.js';
 import type { Rotator } from './rotator.js';
 
-/** How many rotations a replica has under way at the most. */
-export interface RotationLimits {
-  readonly maxConcurrent: number;
-}
-
 const TAKE_OVER_BATCH = 100;
 
-/** Rounds of claims between two looks at what dead replicas left. */
-const TAKE_OVER_EVERY = 20;
+/** What it needs. */
+export interface DueParts {
+  readonly store: RotationStore;
+  readonly rotator: Rotator;
+  readonly events: EventSink;
+  readonly clock: Clock;
+  readonly claimRequest: ClaimRequest;
+  readonly gates: RotationGates;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly profiles: RotationProfiles;
+  /** Absent: {@link NO_FAILPOINTS}. */
+  readonly failpoints?: Failpoints | undefined;
+}
 
 /**
- * What each tick of the scheduler does: take over what dead replicas left, then claim what is due, as much
- * as there is room for, until nothing is due.
+ * What each tick of the scheduler does: take over what dead replicas left, then start a lane for every OAuth
+ * client that has something due and has none under way. A backlog of one OAuth client may keep its lane going
+ * for hours; the ticks go on meanwhile.
  */
 export class DueRotations {
-  private ticking: Promise<void> | undefined;
-  private stopped = false;
+  private looking: Promise<Array<Promise<void>>> | undefined;
   private storeAway = false;
-  private wakePump: (() => void) | undefined;
+  private readonly lanes = new Map<string, Promise<void>>();
+  private readonly stopping = new AbortController();
 
-  constructor(
-    private readonly store: RotationStore,
-    private readonly rotator: Rotator,
-    private readonly events: EventSink,
-    private readonly clock: Clock,
-    private readonly claimRequest: ClaimRequest,
-    private readonly limits: RotationLimits,
-    private readonly random: () => number,
-    private readonly spending: Pick<SpendingPermit, 'objection'>,
-    private readonly profiles: RotationProfiles,
-    private readonly failpoints: Failpoints = NO_FAILPOINTS,
-  ) {}
+  private readonly failpoints: Failpoints;
 
-  /** One tick. Returns when all that was due has been claimed; never throws. A tick during a tick is none. */
+  constructor(private readonly parts: DueParts) {
+    this.failpoints = parts.failpoints ?? NO_FAILPOINTS;
+  }
+
+  /**
+   * One tick. Returns when all has been claimed that it found due; never throws. A tick while another one
+   * looks is none.
+   */
   async tick(): Promise<void> {
-    if (this.ticking || this.stopped) return;
-    this.ticking = this.runTick().finally(() => (this.ticking = undefined));
-    await this.ticking;
+    if (this.looking || this.stopping.signal.aborted) return;
+    this.looking = this.look().finally(() => (this.looking = undefined));
+    await Promise.all(await this.looking);
   }
 
-  /** No claim is made after this; resolves when one that is being made has come, and its rotation begun. */
+  /** No claim is made after this; resolves when those that are being made have come, and their rotations begun. */
   async stop(): Promise<void> {
-    this.stopped = true;
-    this.wakePump?.();
-    await this.ticking;
+    this.stopping.abort();
+    if (this.looking) void (await this.looking);
+    await Promise.all(this.lanes.values());
   }
 
-  private async runTick(): Promise<void> {
+  private async look(): Promise<Array<Promise<void>>> {
     await this.guarded(() => this.takeOver());
-    const reached = await this.guarded(() => this.pump());
+    let due: string[] = [];
+    const { store, gates } = this.parts;
+    if (gates.spending.objection) return [];
+    const reached = await this.guarded(async () => void (due = await store.dueClients()));
     if (reached) this.storeIsBack();
+    return due.map((clientId) => this.lane(clientId));
+  }
+
+  private lane(clientId: string): Promise<void> {
+    const running = this.lanes.get(clientId);
+    if (running) return running;
+    const { store, rotator, gates, claimRequest } = this.parts;
+    const lane = this.guarded(() =>
+      runLane(clientId, {
+        store,
+        rotator,
+        gates,
+        claimRequest,
+        stopping: this.stopping.signal,
+        report: (error) => this.report(error),
+      }),
+    ).then(() => void this.lanes.delete(clientId));
+    this.lanes.set(clientId, lane);
+    return lane;
   }
 
   /** Each part fails for itself: a row that cannot be taken over must not end the rotations. */
@@ -74,49 +100,13 @@ export class DueRotations {
     }
   }
 
-  private async pump(): Promise<void> {
-    for (let round = 1; !this.stopped; round += 1) {
-      // A backlog may keep this going for long; what dead replicas left must not wait for its end.
-      if (round % TAKE_OVER_EVERY === 0) await this.guarded(() => this.takeOver());
-      if (this.spending.objection) return;
-      const room = this.limits.maxConcurrent - this.rotator.inFlight;
-      if (room <= 0) {
-        await this.room();
-        continue;
-      }
-      const claims = await this.store.claimDue({ ...this.claimRequest, limit: room });
-      for (const claim of claims) void this.carryOut(claim);
-      if (claims.length < room) return;
-    }
-  }
-
-  /** Waits until there may be room again. What is under way may all have been begun by reads. */
-  private room(): Promise<void> {
-    return new Promise((resolve) => {
-      this.wakePump = resolve;
-      void this.rotator.ended().then(resolve);
-    });
-  }
-
-  private async carryOut(claim: Claim): Promise<void> {
-    try {
-      await this.rotator.rotate(claim, DEFAULT_VARIANT, 'schedule');
-    } catch (error) {
-      this.report(error);
-    }
-  }
-
   private async takeOver(): Promise<void> {
-    const taken = await this.store.takeOver(TAKE_OVER_BATCH, (connection) =>
-      changeAfterDisappearance(
-        connection,
-        this.clock.now(),
-        this.random,
-        this.profiles.of(connection.clientId),
-      ),
+    const { store, clock, random, profiles, events } = this.parts;
+    const taken = await store.takeOver(TAKE_OVER_BATCH, (connection) =>
+      changeAfterDisappearance(connection, clock.now(), random, profiles.of(connection.clientId)),
     );
     for (const connection of taken) {
-      this.events.emit({
+      events.emit({
         type: 'attempt.taken_over',
         connection: connectionName(connection),
         replica: connection.attempt?.replica ?? 'unknown',
@@ -130,17 +120,17 @@ export class DueRotations {
   }
 
   private storeIsBack(): void {
-    if (this.storeAway) this.events.emit({ type: 'database.back', during: 'scheduler' });
+    if (this.storeAway) this.parts.events.emit({ type: 'database.back', during: 'scheduler' });
     this.storeAway = false;
   }
 
   private report(error: unknown): void {
     if (!isStoreUnavailable(error)) {
-      this.events.emit({ type: 'fault', during: 'scheduler', error });
+      this.parts.events.emit({ type: 'fault', during: 'scheduler', error });
       return;
     }
     if (!this.storeAway) {
-      this.events.emit({ type: 'database.away', during: 'scheduler', error: messageOf(error) });
+      this.parts.events.emit({ type: 'database.away', during: 'scheduler', error: messageOf(error) });
     }
     this.storeAway = true;
   }

@@ -34,7 +34,8 @@ const demand = (
   } = {},
 ): ReturnType<FakeReplica['demand']['rotate']> => {
   const { adopt = never, waitMs = 10_000, trigger = 'demand' } = options;
-  return by.demand.rotate('uid-1', DEFAULT_VARIANT, trigger, world.clock.monotonic() + waitMs, adopt);
+  const deadline = world.clock.monotonic() + waitMs;
+  return by.demand.rotate('uid-1', DEFAULT_VARIANT, trigger, () => deadline, adopt);
 };
 
 /** Both clocks of the waiters. */

@@ -9,7 +9,7 @@ import type { Spender } from './spend-refresh-token.js';
 
 /** Is told how every rotation of this replica ended, before anybody waits for the news from elsewhere. */
 export interface RotationListener {
-  rotationEnded(outcome: SpendOutcome): void;
+  rotationEnded(outcome: SpendOutcome, claim: Claim): void;
 }
 
 /**
@@ -22,7 +22,7 @@ export class Rotator {
 
   constructor(
     private readonly spender: Spender,
-    private readonly listener: RotationListener,
+    private readonly listeners: readonly RotationListener[],
     private readonly events: EventSink,
     private readonly clock: Clock,
   ) {}
@@ -48,7 +48,7 @@ export class Rotator {
     const startedAt = this.clock.monotonic();
     try {
       const outcome = await this.spender.spend(claim, variant);
-      this.listener.rotationEnded(outcome);
+      for (const listener of this.listeners) listener.rotationEnded(outcome, claim);
       this.tell(claim, outcome, trigger, this.clock.monotonic() - startedAt, variant);
       return outcome;
     } catch (error) {

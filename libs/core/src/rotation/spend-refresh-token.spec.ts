@@ -152,7 +152,7 @@ describe('a rotation that fails', () => {
       replica.endpoint.plan(step);
       expect(await replica.rotate()).toMatchObject({ kind: 'doubted' });
       expect(world.connection()).toMatchObject({ state: 'IN_DOUBT', generation: 1 });
-      expect(await replica.store.claimOne('uid-1', replica.claimRequest)).toBeUndefined();
+      expect(await replica.store.claimOne('uid-1', replica.claimRequest)).toEqual({ kind: 'busy' });
       world.clock.advance(3_600_000 - 60_000);
       await expect(replica.claim()).resolves.toMatchObject({ connection: { state: 'IN_DOUBT' } });
     },

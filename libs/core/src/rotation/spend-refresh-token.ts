@@ -6,7 +6,7 @@ import type { OAuthClient } from '../oauth-client/oauth-client.js';
 import { sealingContext, type Sealer } from '../sealer.js';
 import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
 import type { EndedExchange, RotationFinisher, SpendOutcome } from './finish-rotation.js';
-import type { Failure } from './judge.js';
+import { PROBE_FORBIDDEN_CODE, type Failure } from './judge.js';
 import type { RotationTimings } from './policy.js';
 import type {
   Claim,
@@ -23,7 +23,7 @@ import type { Spool } from './spool.js';
 
 const PROBE_FORBIDDEN: Failure = {
   kind: 'final',
-  code: 'probe_forbidden',
+  code: PROBE_FORBIDDEN_CODE,
   description: 'A refresh token may have been spent, and the profile of its server forbids to try it again.',
 };
 
@@ -123,7 +123,9 @@ export class Spender {
 
   private ended(claim: Claim, connection: Connection, variant: Variant): EndedExchange {
     const { id: attemptId, generation } = claim.attempt;
-    return { connection, attemptId, generation, variant, requestedAt: this.parts.clock.now() };
+    const requestedAt = this.parts.clock.now();
+    const { canary } = claim;
+    return { connection, attemptId, generation, variant, requestedAt, ...(canary ? { canary } : {}) };
   }
 
   /** Nothing is sent that could not be journaled: rotating stops, and what is held goes on being served. */

@@ -1,5 +1,5 @@
 import type { OAuthClient, Sealed } from '#libs/core';
-import { Client_AuthMethod, type Client } from '#proto/tokenbroker/v1/client_service';
+import { Client_AuthMethod, Client_Canary, type Client } from '#proto/tokenbroker/v1/client_service';
 import { clientUpdate } from './client-update.js';
 import { profileSettingsToWire } from './profile.js';
 
@@ -15,6 +15,8 @@ const PRESENT: OAuthClient = {
   profile: 'indicium',
   rotateAt: 0.6,
   defaultTokenTtlMs: 60_000,
+  ratePerSecond: 50,
+  maxConcurrent: 16,
   revision: 3,
   createdAt: 0,
   updatedAt: 0,
@@ -38,6 +40,10 @@ const GIVEN: Client = {
   effectiveProfile: undefined,
   refreshTokenIdleTtl: undefined,
   authorizationTtl: undefined,
+  ratePerSecond: 2.5,
+  maxConcurrent: 0,
+  freeze: undefined,
+  canary: Client_Canary.UNSPECIFIED,
 };
 
 describe('an update by field mask (AIP-134)', () => {
@@ -65,6 +71,8 @@ describe('an update by field mask (AIP-134)', () => {
       'profile',
       'rotate_at',
       'default_token_ttl',
+      'rate_per_second',
+      'max_concurrent',
     ];
     expect(clientUpdate(GIVEN, mask)(PRESENT)).toEqual({
       issuer: 'https://new.test',
@@ -74,6 +82,8 @@ describe('an update by field mask (AIP-134)', () => {
       profile: 'strict',
       rotateAt: 0.5,
       defaultTokenTtlMs: 120_000,
+      ratePerSecond: 2.5,
+      maxConcurrent: 16,
     });
   });
 

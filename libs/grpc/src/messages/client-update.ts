@@ -29,6 +29,8 @@ const APPLY: Readonly<Record<string, (to: Mutable, from: ClientFields) => void>>
   scopes: (to, from) => void (to.scopes = from.scopes),
   profile: (to, from) => void (to.profile = from.profile),
   rotate_at: (to, from) => void (to.rotateAt = from.rotateAt),
+  rate_per_second: (to, from) => void (to.ratePerSecond = from.ratePerSecond),
+  max_concurrent: (to, from) => void (to.maxConcurrent = from.maxConcurrent),
   default_token_ttl: (to, from) => void (to.defaultTokenTtlMs = from.defaultTokenTtlMs),
   refresh_token_idle_ttl: (to, from) => {
     delete to.refreshTokenIdleTtlMs; // unset: as the server answers
@@ -95,6 +97,8 @@ export function clientUpdate(
       ...(present.profileSettings ? { profileSettings: present.profileSettings } : {}),
       ...(present.refreshTokenIdleTtlMs ? { refreshTokenIdleTtlMs: present.refreshTokenIdleTtlMs } : {}),
       ...(present.authorizationTtlMs ? { authorizationTtlMs: present.authorizationTtlMs } : {}),
+      ratePerSecond: present.ratePerSecond,
+      maxConcurrent: present.maxConcurrent,
     };
     for (const path of updateMask) APPLY[path]?.(fields, from);
     return fields;

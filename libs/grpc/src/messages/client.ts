@@ -2,17 +2,21 @@ import {
   BrokerError,
   clientName,
   Secret,
+  type Canary,
   type ClientAuthMethod,
   type ClientFields,
   type Endpoints,
+  type Freeze,
   type OAuthClient,
   type Profile,
 } from '#libs/core';
 import type { Duration } from '#proto/google/protobuf/duration';
 import {
   Client_AuthMethod as WireAuthMethod,
+  Client_Canary as WireCanary,
   type Client as WireClient,
   type Client_Endpoints as WireEndpoints,
+  type Client_Freeze as WireFreeze,
 } from '#proto/tokenbroker/v1/client_service';
 import { profileSettingsFromWire, profileSettingsToWire, profileToWire } from './profile.js';
 import { checkedMillis, durationFromMillis, optionalDuration, timestampFromMillis } from './time.js';
@@ -20,6 +24,8 @@ import { checkedMillis, durationFromMillis, optionalDuration, timestampFromMilli
 const DEFAULT_PROFILE = 'strict';
 const DEFAULT_ROTATE_AT = 0.5;
 const DEFAULT_TOKEN_TTL_MS = 5 * 60_000;
+const DEFAULT_RATE_PER_SECOND = 50;
+const DEFAULT_MAX_CONCURRENT = 16;
 const LONGEST_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
 /** Ten years. */
 const LONGEST_LIFETIME_MS = 3_653 * 24 * 3_600_000;
@@ -29,6 +35,21 @@ const WIRE_AUTH_METHOD: Readonly<Record<ClientAuthMethod, WireAuthMethod>> = {
   client_secret_post: WireAuthMethod.CLIENT_SECRET_POST,
   none: WireAuthMethod.NONE,
 };
+
+const WIRE_CANARY: Readonly<Record<Canary, WireCanary>> = {
+  changed: WireCanary.CHANGED,
+  thawed: WireCanary.THAWED,
+};
+
+/** What it has to prove. */
+export function canaryToWire(canary: Canary | undefined): WireCanary {
+  return canary ? WIRE_CANARY[canary] : WireCanary.UNSPECIFIED;
+}
+
+/** That it is frozen. */
+export function freezeToWire(freeze: Freeze | undefined): WireFreeze | undefined {
+  return freeze && { reason: freeze.reason, by: freeze.by, time: timestampFromMillis(freeze.at) };
+}
 
 /** An OAuth client as callers see it: never with its secret. */
 export function clientToWire(
@@ -60,6 +81,10 @@ export function clientToWire(
     refreshTokenIdleTtl: optionalDuration(client.refreshTokenIdleTtlMs),
     authorizationTtl: optionalDuration(client.authorizationTtlMs),
     effectiveProfile: profileToWire(effectiveProfile),
+    ratePerSecond: client.ratePerSecond,
+    maxConcurrent: client.maxConcurrent,
+    freeze: freezeToWire(client.freeze),
+    canary: canaryToWire(client.canary),
   };
 }
 
@@ -86,6 +111,8 @@ export function clientFieldsFromWire(client: WireClient): ClientFields {
     ...(client.authorizationTtl
       ? { authorizationTtlMs: lifetime(client.authorizationTtl, 'authorization_ttl') }
       : {}),
+    ratePerSecond: client.ratePerSecond || DEFAULT_RATE_PER_SECOND,
+    maxConcurrent: client.maxConcurrent || DEFAULT_MAX_CONCURRENT,
   };
 }
 

@@ -1,6 +1,7 @@
 import { BrokerError, parseClientName, type OAuthClient } from '#libs/core';
 import type { Client, ClientServiceServer } from '#proto/tokenbroker/v1/client_service';
 import { clientFieldsFromWire, clientToWire } from '../messages/client.js';
+import { clientStatusToWire } from '../messages/client-status.js';
 import { clientUpdate } from '../messages/client-update.js';
 import { profileToWire } from '../messages/profile.js';
 import type { GrpcServerParts } from '../parts.js';
@@ -8,13 +9,27 @@ import { unary, type CallContext } from './unary.js';
 
 type Methods = Pick<
   ClientServiceServer,
-  'createClient' | 'getClient' | 'listClients' | 'updateClient' | 'deleteClient' | 'listProfiles'
+  | 'createClient'
+  | 'getClient'
+  | 'listClients'
+  | 'updateClient'
+  | 'deleteClient'
+  | 'listProfiles'
+  | 'freezeClient'
+  | 'thawClient'
+  | 'getClientStatus'
+  | 'listClientStatuses'
 >;
 
 /** `tokenbroker.v1.ClientService`. Roles are checked by the use cases. */
 export function clientService(
   context: CallContext,
-  { clients, redirectUri }: Pick<GrpcServerParts, 'clients' | 'redirectUri'>,
+  {
+    clients,
+    freezing,
+    statuses,
+    redirectUri,
+  }: Pick<GrpcServerParts, 'clients' | 'freezing' | 'statuses' | 'redirectUri'>,
 ): Methods {
   const shown = (client: OAuthClient): Client =>
     clientToWire(client, redirectUri, clients.effectiveProfile(client));
@@ -46,6 +61,22 @@ export function clientService(
 
     listProfiles: unary(context, async (_request, caller) => ({
       profiles: (await clients.listProfiles(caller)).map(profileToWire),
+    })),
+
+    freezeClient: unary(context, async ({ name, reason }, caller) => ({
+      client: shown(await freezing.freeze(caller, parseClientName(name), reason)),
+    })),
+
+    thawClient: unary(context, async ({ name, reason }, caller) => ({
+      client: shown(await freezing.thaw(caller, parseClientName(name), reason)),
+    })),
+
+    getClientStatus: unary(context, async (request, caller) => ({
+      status: clientStatusToWire(await statuses.get(caller, parseClientName(request.name))),
+    })),
+
+    listClientStatuses: unary(context, async (_request, caller) => ({
+      statuses: (await statuses.list(caller)).map(clientStatusToWire),
     })),
   };
 }

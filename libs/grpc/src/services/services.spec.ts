@@ -391,6 +391,10 @@ describe('the services', () => {
       effectiveProfile: undefined,
       refreshTokenIdleTtl: undefined,
       authorizationTtl: undefined,
+      ratePerSecond: 0,
+      maxConcurrent: 0,
+      freeze: undefined,
+      canary: 0,
     };
     const outcome = await call(client, client.updateClient, {
       client: given,

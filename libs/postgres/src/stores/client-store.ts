@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
-import type { ClientAuthMethod, ClientRow, ClientStore, OAuthClient, Sealed } from '#libs/core';
+import type { Canary, ClientAuthMethod, ClientRow, ClientStore, OAuthClient, Sealed } from '#libs/core';
+import { toFreeze } from '../mapping.js';
 import { OAuthClientRow } from '../rows.js';
 import { refusing, translated } from '../store-errors.js';
 import { followLifetimes } from './lifetimes-sql.js';
@@ -16,14 +17,24 @@ export class PostgresClientStore implements ClientStore {
     });
   }
 
-  async replaceClient(client: ClientRow, fromRevision: number): Promise<OAuthClient | undefined> {
+  async replaceClient(
+    client: ClientRow,
+    fromRevision: number,
+    needsCanary: boolean,
+  ): Promise<OAuthClient | undefined> {
     return translated(() =>
       this.source.transaction(async (manager) => {
         const before = await manager.findOneBy(OAuthClientRow, { uid: client.uid });
         const { affected } = await manager.update(
           OAuthClientRow,
           { uid: client.uid, revision: String(fromRevision) },
-          { ...toColumns(client), revision: () => 'revision + 1', updated_at: () => 'now()' },
+          {
+            ...toColumns(client),
+            // One of a thaw asks for more than one of a change.
+            ...(needsCanary ? { canary: () => `coalesce(canary, 'changed')` } : {}),
+            revision: () => 'revision + 1',
+            updated_at: () => 'now()',
+          },
         );
         if (!affected || !before) return undefined;
         // What failed under the old settings is worth a try under the new ones, without waiting out its
@@ -54,6 +65,7 @@ export class PostgresClientStore implements ClientStore {
 
 /** A row as the domain sees it. */
 export function toOAuthClient(row: OAuthClientRow): OAuthClient {
+  const freeze = toFreeze(row);
   return {
     uid: row.uid,
     id: row.id,
@@ -64,9 +76,13 @@ export function toOAuthClient(row: OAuthClientRow): OAuthClient {
     profile: row.profile,
     rotateAt: row.rotate_at,
     defaultTokenTtlMs: Number(row.default_token_ttl_ms),
+    ratePerSecond: row.rate_per_second,
+    maxConcurrent: row.max_concurrent,
     revision: Number(row.revision),
     createdAt: row.created_at.getTime(),
     updatedAt: row.updated_at.getTime(),
+    ...(freeze ? { freeze } : {}),
+    ...(row.canary === null ? {} : { canary: row.canary as Canary }),
     ...(row.endpoints === null ? {} : { endpoints: row.endpoints }),
     ...(row.sealed_client_secret === null ? {} : { clientSecret: row.sealed_client_secret as Sealed }),
     ...(row.profile_settings === null ? {} : { profileSettings: row.profile_settings }),
@@ -79,7 +95,14 @@ export function toOAuthClient(row: OAuthClientRow): OAuthClient {
 
 function toColumns(client: ClientRow): Omit<
   OAuthClientRow,
-  'endpoints' | 'revision' | 'created_at' | 'updated_at'
+  | 'endpoints'
+  | 'revision'
+  | 'created_at'
+  | 'updated_at'
+  | 'frozen_at'
+  | 'frozen_reason'
+  | 'frozen_by'
+  | 'canary'
 > & {
   endpoints: NonNullable<OAuthClientRow['endpoints']> | null;
 } {
@@ -98,5 +121,7 @@ function toColumns(client: ClientRow): Omit<
     profile_settings: client.profileSettings ?? null,
     refresh_token_idle_ttl_ms: client.refreshTokenIdleTtlMs?.toFixed() ?? null,
     authorization_ttl_ms: client.authorizationTtlMs?.toFixed() ?? null,
+    rate_per_second: client.ratePerSecond,
+    max_concurrent: client.maxConcurrent,
   };
 }

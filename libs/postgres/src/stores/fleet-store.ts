@@ -4,8 +4,8 @@ import type {
   DatabaseView,
   FailureChange,
   FleetStore,
-  Freeze,
   FreezeReason,
+  InstallationFreeze,
   Lineage,
   Replica,
   ReplicaIdentity,
@@ -61,7 +61,7 @@ export class PostgresFleetStore implements FleetStore {
     await translated(() => this.source.query(sql.DRAINED, [spoolId, bootId]));
   }
 
-  async freeze({ reason, detail, by }: Omit<Freeze, 'at'>, attemptNumber: number): Promise<void> {
+  async freeze({ reason, detail, by }: Omit<InstallationFreeze, 'at'>, attemptNumber: number): Promise<void> {
     await translated(() => this.source.query(sql.FREEZE, [reason, detail, by, attemptNumber]));
   }
 

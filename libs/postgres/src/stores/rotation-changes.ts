@@ -156,9 +156,7 @@ function failed(guard: readonly unknown[], change: FailureChange, atRevision: nu
         toDate(change.notBefore),
       );
     case 'denied':
-      return update(
-        `${moved('denied')}, ${NO_DOUBT}, failure_count = failure_count + 1, due_at = NULL, planned_at = NULL`,
-      );
+      return denied(base, change, atRevision);
     case 'doubted':
       return update(
         `${moved('doubted')}, failure_count = failure_count + 1, due_at = $7, not_before = NULL,
@@ -167,6 +165,54 @@ function failed(guard: readonly unknown[], change: FailureChange, atRevision: nu
         change.askSpool ?? null,
       );
   }
+}
+
+/**
+ * A denial ends the connection, unless its OAuth client is frozen and the denial has a reprieve. The lock on the
+ * OAuth client's row makes a freeze wait for denials that are being saved, and those wait for the freeze: it
+ * misses none.
+ */
+function denied(
+  parameters: readonly unknown[],
+  change: FailureChange & { kind: 'denied' },
+  atRevision: number | undefined,
+): Statement {
+  const { whileFrozen: doubt } = change;
+  const either = (doubted: string, ended: string): string =>
+    `CASE WHEN client.reprieve THEN ${doubted} ELSE ${ended} END`;
+  return {
+    sql: `
+      WITH client AS MATERIALIZED (
+        SELECT id, frozen_at IS NOT NULL AND $7::boolean AS reprieve FROM token_broker.oauth_client
+        WHERE id = (SELECT client_id FROM token_broker.connection WHERE uid = $1)
+        FOR SHARE)
+      UPDATE token_broker.connection c SET
+        state = ${either(nextStateSql('doubted'), nextStateSql('denied'))},
+        state_before_pause = ${either(
+          nextStateSql('doubted', 'state_before_pause'),
+          nextStateSql('denied', 'state_before_pause'),
+        )},
+        denied_from = ${either('NULL', 'coalesce(state_before_pause, state)')},
+        failure_count = failure_count + 1,
+        due_at = ${either('$11::timestamptz', 'NULL')},
+        planned_at = ${either('planned_at', 'NULL')},
+        not_before = ${either('NULL', 'not_before')},
+        last_error_code = ${either('$8', '$4')},
+        last_error_description = ${either('$9', '$5')},
+        last_error_at = ${either('$10::timestamptz', '$6::timestamptz')},
+        doubt_attempt_id = ${either('$3::uuid', 'NULL')}, doubt_spool_id = NULL,
+        doubted_at = ${either('$10::timestamptz', 'NULL')},
+        ${ATTEMPT_ENDS}
+      FROM client WHERE ${atRevision === undefined ? ATTEMPT_GUARD : revisionGuard(12)} RETURNING c.uid, client.reprieve AS reprieved`,
+    parameters: [
+      ...parameters,
+      doubt !== undefined,
+      doubt?.lastError.code ?? null,
+      doubt?.lastError.description ?? null,
+      toDate(doubt?.lastError.at),
+      toDate(doubt?.probeAt),
+    ],
+  };
 }
 
 /** Milliseconds since the epoch as a parameter of type `timestamptz`. */

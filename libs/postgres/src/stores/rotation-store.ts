@@ -1,8 +1,10 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import type {
   Claim,
+  ClaimBatch,
   ClaimRequest,
   Connection,
+  DemandClaim,
   FailureChange,
   HeldAttempt,
   RotationSave,
@@ -10,15 +12,15 @@ import type {
   SaveResult,
 } from '#libs/core';
 import type { Database } from '../database.js';
-import { toAttempt, toConnection } from '../mapping.js';
+import { toConnection } from '../mapping.js';
 import type { ConnectionRow } from '../rows.js';
 import { translated } from '../store-errors.js';
+import { BudgetedClaims } from './claims.js';
 import {
   ALREADY_SAVED,
   ATTEMPTS_OF,
-  CLAIM_DUE,
-  CLAIM_ONE,
   DOUBTS_OF,
+  DUE_CLIENTS,
   FIND_ALL,
   HOLD,
   OVERDUE_ATTEMPTS,
@@ -30,22 +32,28 @@ export class PostgresRotationStore implements RotationStore {
   private readonly main: DataSource;
   private readonly rotation: DataSource;
 
+  private readonly claims: BudgetedClaims;
+
   /** @param monotonic {@link Clock.monotonic} */
-  constructor(
-    database: Pick<Database, 'main' | 'rotation'>,
-    private readonly monotonic: () => number,
-  ) {
+  constructor(database: Pick<Database, 'main' | 'rotation'>, monotonic: () => number) {
     this.main = database.main;
     this.rotation = database.rotation;
+    this.claims = new BudgetedClaims(database.main, monotonic);
   }
 
-  async claimDue(request: ClaimRequest & { readonly limit: number }): Promise<Claim[]> {
-    return this.claim(CLAIM_DUE, claimParameters(request, request.limit));
+  async dueClients(): Promise<string[]> {
+    const rows = await translated(() => this.main.query<{ id: string }[]>(DUE_CLIENTS));
+    return rows.map(({ id }) => id);
   }
 
-  async claimOne(uid: string, request: ClaimRequest): Promise<Claim | undefined> {
-    const [claim] = await this.claim(CLAIM_ONE, claimParameters(request, uid));
-    return claim;
+  async claimDue(
+    request: ClaimRequest & { readonly clientId: string; readonly limit: number },
+  ): Promise<ClaimBatch> {
+    return this.claims.due(request);
+  }
+
+  async claimOne(uid: string, request: ClaimRequest): Promise<DemandClaim> {
+    return this.claims.one(uid, request);
   }
 
   async hold(claim: Claim): Promise<HeldAttempt | undefined> {
@@ -66,14 +74,15 @@ export class PostgresRotationStore implements RotationStore {
 
   async save(save: RotationSave): Promise<SaveResult> {
     return translated(async () => {
-      if (await run(this.main, save)) return 'saved';
+      const saved = await run(this.main, save);
+      if (saved !== undefined) return saved;
       const generation = save.change.kind === 'rotated' ? save.change.generation : null;
-      const [saved] = (await this.main.query(ALREADY_SAVED, [
+      const [before] = (await this.main.query(ALREADY_SAVED, [
         save.uid,
         save.attemptId,
         generation,
       ])) as unknown[];
-      return saved === undefined ? 'superseded' : 'saved';
+      return before === undefined ? 'superseded' : 'saved';
     });
   }
 
@@ -121,23 +130,6 @@ export class PostgresRotationStore implements RotationStore {
       return row && toConnection(row);
     });
   }
-
-  private async claim(sql: string, parameters: unknown[]): Promise<Claim[]> {
-    const claimedAtMonotonic = this.monotonic();
-    return translated(async () => {
-      // TypeORM answers an UPDATE with RETURNING as [rows, count].
-      const [rows] = (await this.main.query(sql, parameters)) as [ConnectionRow[], number];
-      return rows.flatMap((row) => {
-        const attempt = toAttempt(row);
-        return attempt ? [{ connection: toConnection(row), attempt, claimedAtMonotonic }] : [];
-      });
-    });
-  }
-}
-
-function claimParameters(request: ClaimRequest, which: number | string): unknown[] {
-  const { replica, attemptDeadlineMs, spoolId, bootId, attemptFloor } = request;
-  return [replica, attemptDeadlineMs, which, spoolId, bootId, attemptFloor];
 }
 
 /** A row lock, held by an open transaction on a connection of its own. */
@@ -154,7 +146,7 @@ class HeldRow implements HeldAttempt {
       const saved = await run(this.runner, save);
       await this.runner.commitTransaction();
       await this.release();
-      return saved ? 'saved' : 'superseded';
+      return saved ?? 'superseded';
     });
   }
 
@@ -165,16 +157,16 @@ class HeldRow implements HeldAttempt {
   }
 }
 
-/** Runs a guarded save; answers whether the guard held. */
+/** Runs a guarded save; `undefined` where the guard did not hold. */
 async function run(
   source: { query(sql: string, parameters?: unknown[]): Promise<unknown> },
   save: RotationSave,
-): Promise<boolean> {
+): Promise<'saved' | 'doubted' | undefined> {
   const { sql, parameters } = saveStatement(save);
   const result = (await source.query(sql, [...parameters])) as [unknown[], number] | unknown[];
   // TypeORM answers an UPDATE as [rows, count] and a WITH … INSERT as rows.
-  const rows = Array.isArray(result[0]) ? result[0] : result;
-  return rows.length > 0;
+  const [row] = (Array.isArray(result[0]) ? result[0] : result) as { reprieved?: boolean }[];
+  return row && (row.reprieved ? 'doubted' : 'saved');
 }
 
 /** Rolls back what is open and gives the connection back, whatever state it is in. */
