@@ -73,6 +73,11 @@ export class ReplicaUnderTest {
     return this.serving;
   }
 
+  /** Whether it is stopped now. */
+  get standsStill(): boolean {
+    return this.stoppedSince !== undefined;
+  }
+
   /** Whether it stood still at any moment of this time. */
   stoodStill(from: number, until: number): boolean {
     if (this.stoppedSince !== undefined && this.stoppedSince <= until) return true;

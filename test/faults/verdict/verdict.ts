@@ -21,7 +21,7 @@ export interface Verdict {
 }
 
 /** Faults that keep a replica from starting. */
-const KEEPS_FROM_STARTING = /^(database_|postgres_|everything_|lock_|commit_|claim_|disk_full|stop)/;
+const KEEPS_FROM_STARTING = /^(database_|postgres_|everything_|cut_off_|lock_|commit_|claim_|disk_full|stop)/;
 
 /** How long before its end a start may have been hit by one. */
 const START_MS = 90_000;
