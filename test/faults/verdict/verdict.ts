@@ -48,6 +48,7 @@ export function judgeCampaign(records: CampaignRecords, exchangeTimeoutMs: numbe
       ...unknownTokens(history),
       ...remarks(records),
       ...missedReads(records, history),
+      ...withoutEnd(records),
     ],
     inDoubt: doubts.length,
     probes: records.requests.filter(({ inDoubt }) => inDoubt).length,
@@ -104,7 +105,9 @@ function objectionToEnd(
     const spent = presentations.some(
       (one) => one !== presentation && one.outcome?.result.startsWith('granted'),
     );
-    return spent ? undefined : 'refused although the token had not been spent';
+    // Or an earlier probe had ended the chain already.
+    if (spent || (presentation && isExcusedRefusal(history, presentation))) return undefined;
+    return 'refused although the token had not been spent';
   }
   if (after.errorCode === 'in_doubt_unresolved') {
     return causes.of(attempt, after.at) ? undefined : 'nothing explains that the probe was not answered';
@@ -152,6 +155,17 @@ function keptFromStarting(records: CampaignRecords, replica: string | undefined,
       fault.at <= at &&
       fault.until >= at - START_MS,
   );
+}
+
+/** In the end every connection is active and rotates. */
+function withoutEnd({ ends }: CampaignRecords): Finding[] {
+  return ends
+    .filter(({ lastRotation }) => lastRotation !== 'granted' && lastRotation !== 'refused')
+    .map(({ connection, state, detail }) => ({
+      at: Infinity,
+      connection,
+      what: `ended ${state} without a last rotation: ${detail ?? 'not tried'}`,
+    }));
 }
 
 /** Promise P6: a token that is still good is served on, except where its connection has ended meanwhile. */
