@@ -6,18 +6,21 @@ import { fakeTimeLibrary } from './fleet/fake-time.js';
 import { Fleet } from './fleet/fleet.js';
 import { Journal } from './fleet/journal.js';
 import { TIMINGS } from './fleet/timings.js';
-import { Revivals, type Context } from './inject/context.js';
+import { Revivals, within, type Context } from './inject/context.js';
 import { Injector } from './inject/injector.js';
 import { Steps } from './inject/steps.js';
 import { Readers } from './load/readers.js';
 import { Users, usersFor } from './load/users.js';
 import { optionsFrom, type Options } from './options.js';
-import type { FaultKind } from './plan/kinds.js';
+import { SLUMBER_FAULTS, type FaultKind } from './plan/kinds.js';
 import { plan, type Lane } from './plan/plan.js';
 import { progress, report, summaryLine } from './report.js';
 import { lastRotations, liftEverything, settle } from './settle.js';
 import type { CampaignRecords, ConnectionEnd } from './verdict/records.js';
 import { judgeCampaign } from './verdict/verdict.js';
+
+/** A campaign of so many faults has time for those that last longer than every timeout. */
+const LONG = 500;
 
 /**
  * `npm run faults`: a campaign of faults against real brokers, a real PostgreSQL and a real authorization
@@ -76,7 +79,10 @@ async function carryOut(
     const steps = new Steps(journal);
     const injector = new Injector(context, steps, journal);
     const without = unavailable(fleet, say);
-    const lanes = plan(options.seed, replicas, { without, ...(defect === undefined ? {} : { defect }) });
+    const lanes = plan(options.seed, replicas, {
+      without: options.faults < LONG ? [...without, ...SLUMBER_FAULTS] : without,
+      ...(defect === undefined ? {} : { defect }),
+    });
     const telling = progress(options, journal, { readers, users: scripted, say });
     const caught = (): Promise<boolean> => isBrokenAlready(recordsNow);
     const ending = await injectUntil(options, injector, lanes, journal, caught);
@@ -102,6 +108,9 @@ async function carryOut(
 }
 
 const LOOK_EVERY_MS = 1_000;
+
+/** Longer than any fault takes, the start of a replica on a slow machine included. */
+const LANES_END_MS = 150_000;
 
 /**
  * Goes on until so many faults have hit. With a seeded defect, it has done its work as soon as that one is
@@ -130,9 +139,13 @@ async function injectUntil(
     }
   }
   injector.stop();
-  if (ending === 'caught') await Promise.race([running, delay(2_000)]);
-  else await running;
-  return ending;
+  const patience = ending === 'caught' ? 2_000 : LANES_END_MS;
+  const ended = await within(
+    running.then(() => true),
+    patience,
+  );
+  if (ended || ending === 'caught') return ending;
+  throw new Error('A lane of the plan does not come to its end; the last lines of the journal say which.');
 }
 
 /** Whether a promise has broken by now; what is not explained yet may be explained in a moment. */

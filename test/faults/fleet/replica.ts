@@ -96,6 +96,7 @@ export class ReplicaUnderTest {
    */
   async start(armed: readonly Arming[] = [], killsItself = false): Promise<boolean> {
     const { settings } = this;
+    if (this.child?.running) throw new Error(`${this.name} runs already.`);
     this.meant = killsItself ? 'killed' : undefined;
     this.boot += 1;
     const { boot } = this;
