@@ -1,4 +1,5 @@
-import { rmSync, mkdirSync } from 'node:fs';
+import { rmSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { temporaryDirectory } from '../../apps/dev/src/settings.js';
 import { machineMs } from './broker/tell.js';
@@ -36,6 +37,8 @@ async function main(): Promise<number> {
   const { records, broken: early } = await carryOut(options, dir, journal, say);
   const verdict = judgeCampaign(records, TIMINGS.exchangeTimeoutMs);
   const broken = report(verdict, records, say) || early;
+  writeFileSync(join(dir, 'verdict.json'), JSON.stringify(verdict, null, 2));
+  writeFileSync(join(dir, 'rows.jsonl'), records.rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   await journal.close();
   if (broken || options.dir !== undefined) say(`The records are in ${dir}`);
   else rmSync(dir, { recursive: true, force: true });

@@ -94,6 +94,7 @@ export class Story {
       ...(outcome ? { forwardedAt: this.now, answeredAt: this.now + Math.min(lastsMs, 5) } : {}),
     });
     if (outcome) {
+      if (outcome.result.startsWith('granted')) this.issued(`${token}, its successor`, 'chain 1', token);
       this.presentation += 1;
       const { presentation } = this;
       this.ledger.push({

@@ -101,10 +101,7 @@ function objectionToEnd(
   );
   if (!doubted) return 'after a doubt that nothing explains';
   if (after.errorCode === 'invalid_grant') {
-    const presentations = presentation ? (history.presentations.get(presentation.fingerprint) ?? []) : [];
-    const spent = presentations.some(
-      (one) => one !== presentation && one.outcome?.result.startsWith('granted'),
-    );
+    const spent = presentation !== undefined && history.spent.has(presentation.fingerprint);
     // Or an earlier probe had ended the chain already.
     if (spent || (presentation && isExcusedRefusal(history, presentation))) return undefined;
     return 'refused although the token had not been spent';
