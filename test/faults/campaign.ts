@@ -1,4 +1,5 @@
-import { rmSync, mkdirSync } from 'node:fs';
+import { rmSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { temporaryDirectory } from '../../apps/dev/src/settings.js';
 import { machineMs } from './broker/tell.js';
@@ -6,18 +7,21 @@ import { fakeTimeLibrary } from './fleet/fake-time.js';
 import { Fleet } from './fleet/fleet.js';
 import { Journal } from './fleet/journal.js';
 import { TIMINGS } from './fleet/timings.js';
-import { Revivals, type Context } from './inject/context.js';
+import { Revivals, within, type Context } from './inject/context.js';
 import { Injector } from './inject/injector.js';
 import { Steps } from './inject/steps.js';
 import { Readers } from './load/readers.js';
 import { Users, usersFor } from './load/users.js';
 import { optionsFrom, type Options } from './options.js';
-import type { FaultKind } from './plan/kinds.js';
-import { plan } from './plan/plan.js';
+import { SLUMBER_FAULTS, type FaultKind } from './plan/kinds.js';
+import { plan, type Lane } from './plan/plan.js';
 import { progress, report, summaryLine } from './report.js';
 import { lastRotations, liftEverything, settle } from './settle.js';
-import type { CampaignRecords } from './verdict/records.js';
+import type { CampaignRecords, ConnectionEnd } from './verdict/records.js';
 import { judgeCampaign } from './verdict/verdict.js';
+
+/** A campaign of so many faults has time for those that last longer than every timeout. */
+const LONG = 500;
 
 /**
  * `npm run faults`: a campaign of faults against real brokers, a real PostgreSQL and a real authorization
@@ -33,6 +37,8 @@ async function main(): Promise<number> {
   const { records, broken: early } = await carryOut(options, dir, journal, say);
   const verdict = judgeCampaign(records, TIMINGS.exchangeTimeoutMs);
   const broken = report(verdict, records, say) || early;
+  writeFileSync(join(dir, 'verdict.json'), JSON.stringify(verdict, null, 2));
+  writeFileSync(join(dir, 'rows.jsonl'), records.rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   await journal.close();
   if (broken || options.dir !== undefined) say(`The records are in ${dir}`);
   else rmSync(dir, { recursive: true, force: true });
@@ -48,11 +54,25 @@ async function carryOut(
 ): Promise<{ records: CampaignRecords; broken: boolean }> {
   const users = usersFor(options.connections);
   const wallToMachineMs = machineMs() - Date.now();
-  const fleet = await Fleet.start(
-    { dir, replicas: options.replicas, users: users.map(({ login }) => login), defect: options.defect },
-    journal,
-  );
+  const { replicas, defect } = options;
+  const fleet = await Fleet.start({ dir, replicas, users: users.map(({ login }) => login), defect }, journal);
   const stop = endWithUs(fleet);
+  const recordsNow = async (ends: readonly ConnectionEnd[]): Promise<CampaignRecords> => {
+    fleet.ledger.read();
+    const rows = await fleet.audit.versions(wallToMachineMs);
+    const { requests, exchanges, faults, remarks, missedReads } = journal;
+    return {
+      requests,
+      exchanges,
+      faults,
+      remarks,
+      missedReads,
+      ledger: fleet.ledger.records,
+      wallToMachineMs,
+      rows,
+      ends,
+    };
+  };
   try {
     const scripted = new Users(fleet, journal, users);
     await scripted.begin();
@@ -62,60 +82,86 @@ async function carryOut(
     const steps = new Steps(journal);
     const injector = new Injector(context, steps, journal);
     const without = unavailable(fleet, say);
-    const lanes = plan(options.seed, options.replicas, {
-      without,
-      ...(options.defect === undefined ? {} : { defect: options.defect }),
+    const lanes = plan(options.seed, replicas, {
+      without: options.faults < LONG ? [...without, ...SLUMBER_FAULTS] : without,
+      ...(defect === undefined ? {} : { defect }),
     });
-    const enough = await injectUntilEnough(options, injector, lanes, journal, {
-      readers,
-      users: scripted,
-      say,
-    });
+    const telling = progress(options, journal, { readers, users: scripted, say });
+    const caught = (): Promise<boolean> => isBrokenAlready(recordsNow);
+    const ending = await injectUntil(options, injector, lanes, journal, caught);
+    clearInterval(telling);
+    if (ending === 'out of time')
+      say(`Only ${journal.faults.length} of ${options.faults} faults hit in time.`);
+    if (ending === 'caught') {
+      scripted.giveUp();
+      context.revivals.giveUp();
+      return { records: await recordsNow([]), broken: false };
+    }
     say('All faults are lifted; waiting for rest …');
     await liftEverything(fleet, context.revivals);
     await settle(fleet, journal);
     await scripted.stop();
     await readers.stop();
-    const ends = await lastRotations(fleet);
-    fleet.ledger.read();
-    const records: CampaignRecords = {
-      ledger: fleet.ledger.records,
-      wallToMachineMs,
-      rows: await fleet.audit.versions(wallToMachineMs),
-      requests: journal.requests,
-      exchanges: journal.exchanges,
-      faults: journal.faults,
-      remarks: journal.remarks,
-      missedReads: journal.missedReads,
-      ends,
-    };
-    if (!enough) say(`Only ${journal.faults.length} of ${options.faults} faults hit in time.`);
-    return { records, broken: !enough };
+    const records = await recordsNow(await lastRotations(fleet));
+    return { records, broken: ending === 'out of time' };
   } finally {
     stop();
     await fleet.stop();
   }
 }
 
-async function injectUntilEnough(
-  options: Options,
+const LOOK_EVERY_MS = 1_000;
+
+/** Longer than any fault takes, the start of a replica on a slow machine included. */
+const LANES_END_MS = 150_000;
+
+/**
+ * Goes on until so many faults have hit. With a seeded defect, it has done its work as soon as that one is
+ * caught: what it does to the fleet from then on says nothing more.
+ */
+async function injectUntil(
+  { faults, seconds, defect }: Options,
   injector: Injector,
-  lanes: Parameters<Injector['run']>[0],
+  lanes: readonly Lane[],
   journal: Journal,
-  watched: Parameters<typeof progress>[2],
-): Promise<boolean> {
-  const end = machineMs() + options.seconds * 1_000;
+  caught: () => Promise<boolean>,
+): Promise<'enough' | 'caught' | 'out of time'> {
+  const end = machineMs() + seconds * 1_000;
   const running = injector.run(lanes);
-  const tell = progress(options, journal, watched);
   // A lane that fails is a fault of the campaign itself: it must not go on in silence.
   const failed = running.then(() => false);
-  while (journal.faults.length < options.faults && machineMs() < end) {
+  let lookedAt = machineMs();
+  let ending: 'enough' | 'caught' | 'out of time' | undefined;
+  while (ending === undefined) {
     await Promise.race([delay(100), failed]);
+    if (journal.faults.length >= faults) ending = 'enough';
+    else if (machineMs() > end) ending = 'out of time';
+    else if (defect !== undefined && machineMs() - lookedAt > LOOK_EVERY_MS) {
+      if (await caught()) ending = 'caught';
+      lookedAt = machineMs();
+    }
   }
-  clearInterval(tell);
   injector.stop();
-  await running;
-  return journal.faults.length >= options.faults;
+  const patience = ending === 'caught' ? 2_000 : LANES_END_MS;
+  const ended = await within(
+    running.then(() => true),
+    patience,
+  );
+  if (ended || ending === 'caught') return ending;
+  throw new Error('A lane of the plan does not come to its end; the last lines of the journal say which.');
+}
+
+/** Whether a promise has broken by now; what is not explained yet may be explained in a moment. */
+async function isBrokenAlready(
+  recordsNow: (ends: readonly ConnectionEnd[]) => Promise<CampaignRecords>,
+): Promise<boolean> {
+  try {
+    const verdict = judgeCampaign(await recordsNow([]), TIMINGS.exchangeTimeoutMs);
+    return verdict.doubleSpends.length > 0 || verdict.silentLosses.length > 0;
+  } catch {
+    // The database is away just now.
+    return false;
+  }
 }
 
 /** The kinds that this machine cannot do; said, so that nobody takes them for done. */

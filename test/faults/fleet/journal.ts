@@ -21,6 +21,7 @@ export class Journal {
 
   /** One line for people: what happened, and when. */
   note(what: string, facts: object = {}): void {
+    if (this.file.writableEnded) return;
     this.file.write(`${JSON.stringify({ at: Math.round(machineMs() * 10) / 10, what, ...facts })}\n`);
   }
 

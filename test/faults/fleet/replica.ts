@@ -73,6 +73,11 @@ export class ReplicaUnderTest {
     return this.serving;
   }
 
+  /** Whether it is stopped now. */
+  get standsStill(): boolean {
+    return this.stoppedSince !== undefined;
+  }
+
   /** Whether it stood still at any moment of this time. */
   stoodStill(from: number, until: number): boolean {
     if (this.stoppedSince !== undefined && this.stoppedSince <= until) return true;
@@ -91,6 +96,7 @@ export class ReplicaUnderTest {
    */
   async start(armed: readonly Arming[] = [], killsItself = false): Promise<boolean> {
     const { settings } = this;
+    if (this.child?.running) throw new Error(`${this.name} runs already.`);
     this.meant = killsItself ? 'killed' : undefined;
     this.boot += 1;
     const { boot } = this;

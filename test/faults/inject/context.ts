@@ -87,7 +87,7 @@ export class Revivals {
 
   private async revive(replica: ReplicaUnderTest): Promise<void> {
     const from = machineMs();
-    while (!this.over && !(await replica.start())) await delay(TRY_AGAIN_MS);
+    while (!this.over && !replica.isServing && !(await replica.start())) await delay(TRY_AGAIN_MS);
     this.journal.note('revived', { replica: replica.name, ms: Math.round(machineMs() - from) });
   }
 }

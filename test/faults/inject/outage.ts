@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { machineMs } from '../broker/tell.js';
 import type { ReplicaUnderTest } from '../fleet/replica.js';
 import { TIMINGS } from '../fleet/timings.js';
 import type { PlannedFault } from '../plan/plan.js';
 import type { FaultProxy, Healing, Mode } from '../proxy/fault-proxy.js';
-import { between, freeReplica, type Context } from './context.js';
+import { between, freeReplica, within, type Context } from './context.js';
 
 type Outage = Exclude<Mode, 'pass'>;
 
@@ -40,6 +41,13 @@ export async function outage(context: Context, fault: PlannedFault): Promise<boo
       return away(context, fault, replica, database, 'silent', long, healing);
     case 'database_dropped':
       return away(context, fault, replica, database, 'silent_dropped', Math.max(long, 6_000), 'reset');
+    case 'cut_off_with_answer':
+      return cutOffWithAnswer(
+        context,
+        fault,
+        replica,
+        TIMINGS.attemptDeadlineMs + between(3_000, 6_000, length),
+      );
     case 'path_refused':
       return pathsAway(context, fault, [replica], short);
     case 'path_silent':
@@ -73,6 +81,25 @@ async function away(
   await proxy.lift(healing);
   if (hit) journal.hit({ kind, replica: replica.name, at, until: machineMs() });
   return hit;
+}
+
+/** The worst moment to lose the database: an answer is in hand, and others will take the attempt over. */
+async function cutOffWithAnswer(
+  { journal }: Context,
+  { kind, skip }: PlannedFault,
+  replica: ReplicaUnderTest,
+  ms: number,
+): Promise<boolean> {
+  const armed = replica.arm({ id: randomUUID(), moment: 'saving', action: 'delay', delayMs: 150, skip });
+  const fact = await within(Promise.race([armed.hit, replica.exited().then(() => undefined)]));
+  armed.disarm();
+  if (!fact) return false;
+  const at = machineMs();
+  replica.database.begin('silent_dropped');
+  await delay(ms);
+  await replica.database.lift('reset');
+  journal.hit({ kind, replica: replica.name, at, until: machineMs() });
+  return true;
 }
 
 /** Refused connections: seen by what the replicas say of them. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FaultKind as ServerFault } from '../../../apps/dev-as/src/index.js';
+import type { FaultKind as ServerFault, PresentedRecord } from '../../../apps/dev-as/src/index.js';
 import { machineMs } from '../broker/tell.js';
 import { TIMINGS } from '../fleet/timings.js';
 import type { PlannedFault } from '../plan/plan.js';
@@ -22,12 +22,14 @@ async function oneExchange(
   { kind: name, length }: PlannedFault,
   kind: ServerFault,
 ): Promise<boolean> {
-  const prints = new Map<number, string>();
-  let told: (fingerprint: string) => void = () => undefined;
-  const hit = new Promise<string>((resolve) => (told = resolve));
+  const presented = new Map<number, PresentedRecord>();
+  let told: (record: PresentedRecord) => void = () => undefined;
+  const hit = new Promise<PresentedRecord>((resolve) => (told = resolve));
   const stop = fleet.ledger.onRecord((record) => {
-    if (record.type === 'presented') prints.set(record.presentation, record.fingerprint);
-    if (record.type === 'outcome' && record.fault === kind) told(prints.get(record.presentation) ?? '');
+    if (record.type === 'presented') presented.set(record.presentation, record);
+    if (record.type !== 'outcome' || record.fault !== kind) return;
+    const which = presented.get(record.presentation);
+    if (which) told(which);
   });
   try {
     await fleet.server.addFault({
@@ -37,13 +39,14 @@ async function oneExchange(
       delayMs: between(50, TIMINGS.exchangeTimeoutMs * 1.5, length),
       ...(length < 0.5 ? { retryAfterSeconds: length < 0.25 ? 0 : 1 } : {}),
     });
-    const fingerprint = await within(hit, OCCASION_MS + TIMINGS.exchangeTimeoutMs);
-    if (fingerprint === undefined) {
+    const which = await within(hit, OCCASION_MS + TIMINGS.exchangeTimeoutMs);
+    if (which === undefined) {
       await fleet.server.clearFaults();
       return false;
     }
-    const at = machineMs();
-    journal.hit({ kind: name, fingerprint, at: at - TIMINGS.exchangeTimeoutMs, until: at });
+    const { fingerprint } = which;
+    const at = Date.parse(which.at) - Date.now() + machineMs();
+    journal.hit({ kind: name, fingerprint, at, until: machineMs() });
     return true;
   } finally {
     stop();

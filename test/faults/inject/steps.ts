@@ -1,8 +1,8 @@
 import type { Journal } from '../fleet/journal.js';
 
-const IDLE_STEP_MS = 100;
+const IDLE_STEP_MS = 250;
 
-/** Counts the plan's logical steps: an exchange of a refresh token, or a tenth of a second without one. */
+/** Counts the plan's logical steps: an exchange of a refresh token, or a quarter of a second without one. */
 export class Steps {
   private count = 0;
   private readonly waiters = new Set<{ readonly at: number; readonly wake: () => void }>();

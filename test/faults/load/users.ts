@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { call, type BrokerConnection } from '#libs/client';
 import { Client_AuthMethod, Client_Canary } from '#proto/tokenbroker/v1/client_service';
 import { DevelopmentStack } from '../../../apps/dev/src/stack.js';
-import { connectUser } from '../../harness/broker-calls.js';
+import { connectAs } from '../../../apps/dev-as/src/index.js';
 import { READER, type Fleet } from '../fleet/fleet.js';
 import type { Journal } from '../fleet/journal.js';
 import { CLIENTS } from '../fleet/timings.js';
@@ -23,7 +23,9 @@ export function usersFor(connections: number): User[] {
 }
 
 const LOOK_EVERY_MS = 200;
-const JOURNEYS_AT_ONCE = 4;
+const JOURNEYS_AT_ONCE = 6;
+/** A page that does not come in this time does not come: its replica stands still. */
+const PAGE_MS = 4_000;
 
 /** Scripted users: they connect once, and again whenever their connection says that it needs them. */
 export class Users {
@@ -59,9 +61,14 @@ export class Users {
     this.looking = this.look();
   }
 
-  /** Nobody connects again from now on; resolves when the journeys under way have ended. */
-  async stop(): Promise<void> {
+  /** Nobody connects again from now on. */
+  giveUp(): void {
     this.stopped = true;
+  }
+
+  /** As {@link giveUp}; resolves when the journeys under way have ended. */
+  async stop(): Promise<void> {
+    this.giveUp();
     await this.looking;
     while (this.busy.size > 0) await delay(50);
   }
@@ -87,7 +94,7 @@ export class Users {
     try {
       const admin = this.adminOfSomebody();
       if (!admin) return;
-      await connectUser(admin, connection, login);
+      await journey(admin, connection, login);
       this.reconnected += 1;
     } catch (error) {
       // A fault was in the way. The next look finds it again.
@@ -101,16 +108,31 @@ export class Users {
   private async connect(connection: string, login: string): Promise<void> {
     const admin = this.adminOfSomebody();
     if (!admin) throw new Error('No broker serves.');
-    await connectUser(admin, connection, login);
+    await journey(admin, connection, login);
   }
 
   private turn = 0;
 
   private adminOfSomebody(): BrokerConnection | undefined {
-    const { serving } = this.fleet;
+    const awake = this.fleet.serving.filter((replica) => !replica.standsStill);
     this.turn += 1;
-    return serving[this.turn % Math.max(serving.length, 1)]?.callers?.admin;
+    return awake[this.turn % Math.max(awake.length, 1)]?.callers?.admin;
   }
+}
+
+/** The way of a browser: from the broker's link through the authorization server's pages and back. */
+async function journey(admin: BrokerConnection, name: string, login: string): Promise<void> {
+  const link = await call(
+    admin.connections.startAuthorization.bind(admin.connections),
+    { name, scopes: [], loginHint: '' },
+    PAGE_MS,
+  );
+  const { status, body } = await connectAs(link.authorizationUri, {
+    login,
+    fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(PAGE_MS) }),
+  });
+  if (status === 200 && body.includes('Connected')) return;
+  throw new Error(`ended at ${status}: ${body.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ')}`);
 }
 
 function firstLine(error: unknown): string {

@@ -64,6 +64,8 @@ export const OUTAGE_FAULTS = [
   'database_silent',
   /** Half open, and the database's side has noticed: its locks are gone. */
   'database_dropped',
+  /** The same when an attempt has its answer and is about to save it, until long after its deadline. */
+  'cut_off_with_answer',
   /** A replica's connections to the authorization server are refused. */
   'path_refused',
   /** They are accepted, and nothing passes. */

@@ -12,7 +12,7 @@ export interface PlannedFault {
   readonly moment?: Moment;
   /**
    * How long the lane waits before, in logical steps: a step is an exchange of a refresh token anywhere in
-   * the fleet, or a tenth of a second without one.
+   * the fleet, or a quarter of a second without one.
    */
   readonly waitSteps: number;
   /** Which replica; where that one is not there, the next. */
@@ -35,6 +35,9 @@ const WAITS: Readonly<Record<LaneName, readonly [number, number]>> = {
   outage: [60, 160],
 };
 
+/** Where only one thing is done, it is done at once. */
+const AT_ONCE = [0, 4] as const;
+
 /** The decks that provoke one seeded defect, and little else. */
 const PROVOKING: Readonly<Record<DefectName, Partial<Record<LaneName, readonly Card[]>>>> = {
   // What was sent leaves no trace where the process dies, or where nothing comes back.
@@ -48,7 +51,7 @@ const PROVOKING: Readonly<Record<DefectName, Partial<Record<LaneName, readonly C
   // The lease is over before the replica wakes up and sends.
   lease: { pause: [{ kind: 'stop_at', moment: 'requesting' }] },
   // An answer in hand, and no database until the user has connected anew.
-  'unguarded-save': { outage: [{ kind: 'database_dropped' }] },
+  'unguarded-save': { outage: [{ kind: 'cut_off_with_answer' }] },
 };
 
 /**
@@ -62,9 +65,9 @@ export function* planLane(
   number: number,
   replicas: number,
   deck: readonly Card[] = DECKS[lane],
+  [least, most]: readonly [number, number] = WAITS[lane],
 ): Generator<PlannedFault, never, undefined> {
   const random = new SeededRandom(seed, `${lane}/${number}`);
-  const [least, most] = WAITS[lane];
   for (let index = 0; ;) {
     for (const card of random.shuffled(deck)) {
       yield {
@@ -108,7 +111,7 @@ export function plan(
     return Array.from({ length: count }, (_, number) => ({
       name,
       number,
-      faults: planLane(seed, name, number, replicas, deck),
+      faults: planLane(seed, name, number, replicas, deck, defect === undefined ? WAITS[name] : AT_ONCE),
     }));
   });
 }

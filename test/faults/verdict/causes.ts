@@ -1,3 +1,4 @@
+import type { SeenExchange } from '../proxy/exchange-proxy.js';
 import type { History, KnownAttempt } from './history.js';
 import type { FaultHit } from './records.js';
 
@@ -13,7 +14,7 @@ export type Cause =
 /** Looks for what was done to an attempt. */
 export class Causes {
   private readonly ofAttempt = new Map<string, FaultHit>();
-  private readonly ofToken = new Map<string, FaultHit>();
+  private readonly ofToken = new Map<string, FaultHit[]>();
   private readonly lasting: FaultHit[] = [];
 
   constructor(
@@ -22,8 +23,9 @@ export class Causes {
   ) {
     for (const fault of history.records.faults) {
       if (fault.attemptId !== undefined) this.ofAttempt.set(fault.attemptId, fault);
-      else if (fault.fingerprint !== undefined) this.ofToken.set(fault.fingerprint, fault);
-      else this.lasting.push(fault);
+      else if (fault.fingerprint !== undefined) {
+        this.ofToken.set(fault.fingerprint, [...(this.ofToken.get(fault.fingerprint) ?? []), fault]);
+      } else this.lasting.push(fault);
     }
   }
 
@@ -32,7 +34,7 @@ export class Causes {
     const exchange = this.history.exchangeOf(attempt.id);
     const fault =
       this.ofAttempt.get(attempt.id) ??
-      (exchange && this.ofToken.get(exchange.fingerprint)) ??
+      this.ofExchange(exchange, attempt.claimedAt, until) ??
       this.lastingAt(attempt.replica, attempt.claimedAt, until);
     if (fault) return { fault };
     if (!exchange) return undefined;
@@ -40,6 +42,12 @@ export class Causes {
     const lastedFor = (exchange.endedAt ?? Infinity) - exchange.receivedAt;
     const slow = Math.min(answeredIn, lastedFor) >= this.exchangeTimeoutMs * SLOW_SHARE;
     return slow ? { slow: true } : undefined;
+  }
+
+  /** A token is presented by its probe as well: the fault has to have hit this exchange of it. */
+  private ofExchange(exchange: SeenExchange | undefined, from: number, until: number): FaultHit | undefined {
+    const faults = exchange ? (this.ofToken.get(exchange.fingerprint) ?? []) : [];
+    return faults.find((fault) => fault.at <= until && fault.until >= from);
   }
 
   /** A fault of a whole replica, or of all of them, that overlaps with this time. */

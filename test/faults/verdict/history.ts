@@ -44,6 +44,8 @@ export class History {
   readonly presentations = new Map<string, KnownPresentation[]>();
   readonly presentationsOfChain = new Map<string, KnownPresentation[]>();
   readonly presentationOfAttempt = new Map<string, KnownPresentation>();
+  /** Fingerprints of tokens that have a successor: they were spent, also where no outcome was written. */
+  readonly spent = new Set<string>();
   /** When chains were ended for reuse, by grant. */
   readonly reuses = new Map<string, number>();
   private readonly connectionBySubject = new Map<string, string>();
@@ -102,6 +104,7 @@ export class History {
     for (const record of ledger) {
       if (record.type === 'issued') {
         issued.set(record.fingerprint, { grantId: record.grant_id, sub: record.sub });
+        if (record.predecessor !== null) this.spent.add(record.predecessor);
       } else if (record.type === 'outcome') {
         // The last one knows best: see judgeLedger.
         outcomes.set(record.presentation, record);

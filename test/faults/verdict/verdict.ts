@@ -21,7 +21,7 @@ export interface Verdict {
 }
 
 /** Faults that keep a replica from starting. */
-const KEEPS_FROM_STARTING = /^(database_|postgres_|everything_|lock_|commit_|claim_|disk_full|stop)/;
+const KEEPS_FROM_STARTING = /^(database_|postgres_|everything_|cut_off_|lock_|commit_|claim_|disk_full|stop)/;
 
 /** How long before its end a start may have been hit by one. */
 const START_MS = 90_000;
@@ -48,6 +48,7 @@ export function judgeCampaign(records: CampaignRecords, exchangeTimeoutMs: numbe
       ...unknownTokens(history),
       ...remarks(records),
       ...missedReads(records, history),
+      ...withoutEnd(records),
     ],
     inDoubt: doubts.length,
     probes: records.requests.filter(({ inDoubt }) => inDoubt).length,
@@ -100,11 +101,10 @@ function objectionToEnd(
   );
   if (!doubted) return 'after a doubt that nothing explains';
   if (after.errorCode === 'invalid_grant') {
-    const presentations = presentation ? (history.presentations.get(presentation.fingerprint) ?? []) : [];
-    const spent = presentations.some(
-      (one) => one !== presentation && one.outcome?.result.startsWith('granted'),
-    );
-    return spent ? undefined : 'refused although the token had not been spent';
+    const spent = presentation !== undefined && history.spent.has(presentation.fingerprint);
+    // Or an earlier probe had ended the chain already.
+    if (spent || (presentation && isExcusedRefusal(history, presentation))) return undefined;
+    return 'refused although the token had not been spent';
   }
   if (after.errorCode === 'in_doubt_unresolved') {
     return causes.of(attempt, after.at) ? undefined : 'nothing explains that the probe was not answered';
@@ -152,6 +152,17 @@ function keptFromStarting(records: CampaignRecords, replica: string | undefined,
       fault.at <= at &&
       fault.until >= at - START_MS,
   );
+}
+
+/** In the end every connection is active and rotates. */
+function withoutEnd({ ends }: CampaignRecords): Finding[] {
+  return ends
+    .filter(({ lastRotation }) => lastRotation !== 'granted' && lastRotation !== 'refused')
+    .map(({ connection, state, detail }) => ({
+      at: Infinity,
+      connection,
+      what: `ended ${state} without a last rotation: ${detail ?? 'not tried'}`,
+    }));
 }
 
 /** Promise P6: a token that is still good is served on, except where its connection has ended meanwhile. */
