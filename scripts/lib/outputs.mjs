@@ -51,7 +51,7 @@ function generatedWanted() {
 
 function sources() {
   const settings = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'];
-  const code = ['apps', 'libs', 'migrations', 'proto/generated'];
+  const code = ['apps', 'libs', 'migrations', 'proto/generated', 'test/bench'];
   return listFiles([...code, ...settings], (path) => !path.endsWith('.spec.ts') && path !== GENERATED_STAMP);
 }
 
