@@ -28,13 +28,11 @@ export class BenchServer {
     client: { readonly ratePerSecond: number; readonly maxConcurrent: number },
     connections = { rotation: 8, other: 8 },
   ): Promise<Database> {
-    const url = new URL(this.server.url);
-    const admin = await openDatabase(optionsFor(url.href, { rotation: 1, other: 1 }));
+    const admin = await openDatabase(optionsFor(this.server.url, { rotation: 1, other: 1 }));
     await admin.main.query(`CREATE DATABASE ${name}`);
     await admin.close();
-    url.pathname = `/${name}`;
-    await migrate({ url: url.href, applicationName: 'bench' }, migrations);
-    const database = await openDatabase(optionsFor(url.href, connections));
+    await migrate({ url: this.urlOf(name), applicationName: 'bench' }, migrations);
+    const database = await this.open(name, connections);
     await new PostgresClientStore(database.main).createClient({
       uid: randomUUID(),
       id: CLIENT,
@@ -50,6 +48,17 @@ export class BenchServer {
     // It has proved itself.
     await database.main.query('UPDATE token_broker.oauth_client SET canary = NULL');
     return database;
+  }
+
+  /** Opens such a database once more, with pools of its own. */
+  open(name: string, connections: { readonly rotation: number; readonly other: number }): Promise<Database> {
+    return openDatabase(optionsFor(this.urlOf(name), connections));
+  }
+
+  private urlOf(name: string): string {
+    const url = new URL(this.server.url);
+    url.pathname = `/${name}`;
+    return url.href;
   }
 
   async stop(): Promise<void> {
