@@ -211,7 +211,7 @@ export class BrowserAuthorization {
         scopes,
         ...(grant.subject === undefined ? {} : { subject: grant.subject }),
         tokenTtlMs,
-        dueAt: dueAfterRotation(client, requestedAt, tokenTtlMs, random),
+        dueAt: dueAfterRotation(client, uid, requestedAt, tokenTtlMs, random),
       });
       if (saved) return saved;
       current = await connections.findConnection(current);

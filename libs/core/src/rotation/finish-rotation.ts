@@ -145,7 +145,9 @@ export class RotationFinisher {
       tokenTtlMs,
       ...(await this.nextRefreshToken(grant, connection, token.generation)),
       ...(isDefault && grant.scopes ? { scopes: grant.scopes } : {}),
-      ...(isDefault ? { dueAt: dueAfterRotation(client, token.requestedAt, tokenTtlMs, random) } : {}),
+      ...(isDefault
+        ? { dueAt: dueAfterRotation(client, connection.uid, token.requestedAt, tokenTtlMs, random) }
+        : {}),
     };
   }
 

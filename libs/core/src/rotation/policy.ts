@@ -1,5 +1,6 @@
 import type { Connection } from '../connection/connection.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
+import { phaseOf } from './phase.js';
 
 /** The times that bound a rotation, in milliseconds. Configuration checks that they are in this order. */
 export interface RotationTimings {
@@ -9,8 +10,9 @@ export interface RotationTimings {
   readonly attemptDeadlineMs: number;
 }
 
-/** How far the moment of a rotation is spread, as a share of the token's life (promise P11). */
-const JITTER = 0.1;
+/** How far the moment of a rotation is spread, as a share of the token's life (promise P11): by phase, and by chance. */
+const SPREAD = 0.09;
+const JITTER = 0.01;
 
 /** Bounds of the backoff after failures. */
 const BACKOFF_BASE_MS = 1_000;
@@ -21,16 +23,20 @@ const PROBE_MARGIN_MS = 60_000;
 
 /**
  * When the next rotation is due: at the OAuth client's share of the token's life, up to a tenth of that
- * life earlier, so that tokens issued together do not fall due together.
+ * life earlier. How much earlier is nearly all the connection's own: those that were authorized or restored
+ * together do not fall due together, and go around at different speeds, so that they spread further with each
+ * rotation and stay spread.
+ * @param uid the connection's
  * @param random uniform in [0, 1)
  */
 export function dueAfterRotation(
   client: OAuthClient,
+  uid: string,
   requestedAt: number,
   tokenTtlMs: number,
   random: () => number,
 ): number {
-  const share = Math.max(client.rotateAt - JITTER * random(), 0.05);
+  const share = Math.max(client.rotateAt - SPREAD * phaseOf(uid) - JITTER * random(), 0.05);
   return requestedAt + Math.floor(tokenTtlMs * share);
 }
 
