@@ -115,3 +115,45 @@ const open = async (): Promise<RotationStoreUnderTest> => {
 
 rotationStoreContract('PostgreSQL', open);
 clientBudgetContract('PostgreSQL', open);
+
+describe('P11: a backlog in PostgreSQL', () => {
+  /** Adds many at once; `due` and `expires` are SQL. */
+  const addMany = async (count: number, due: string, expires: string): Promise<void> => {
+    await db.database.main.query(
+      `INSERT INTO token_broker.connection
+         (uid, client_id, id, state, subject_kind, grant_type, generation, scopes, due_at, expires_at)
+       SELECT gen_random_uuid(), 'c', gen_random_uuid(), 'ACTIVE', 'USER', 'refresh_token', 1, '{}', ${due}, ${expires}
+       FROM generate_series(1, $1::int)`,
+      [count],
+    );
+  };
+  const claim = async (limit: number): Promise<number[]> => {
+    const store = new PostgresRotationStore(db.database, () => performance.now());
+    const { claims } = await store.claimDue({ ...REQUEST, clientId: 'c', limit });
+    return claims.map(({ connection }) => connection.expiresAt ?? 0);
+  };
+
+  it('beyond the window, too, the soonest to expire come first, over all of it', async () => {
+    await open();
+    await addMany(
+      400,
+      `now() - random() * interval '1 hour'`,
+      `now() + (random() - 0.5) * interval '1 hour'`,
+    );
+    const batches: number[][] = [];
+    for (let i = 0; i < 8; i += 1) batches.push(await claim(50));
+    expect(batches.flat()).toHaveLength(400);
+    for (const [i, batch] of batches.slice(1).entries()) {
+      expect(Math.min(...batch)).toBeGreaterThanOrEqual(Math.max(...batches[i]!));
+    }
+  });
+
+  it('many that expire sooner and are not due do not hide those that are', async () => {
+    await open();
+    await addMany(1_200, `now() + interval '1 hour'`, `now() - interval '1 hour'`);
+    await addMany(150, `now()`, `now() + random() * interval '1 hour'`);
+    expect(await claim(10)).toHaveLength(10);
+    expect(await claim(200)).toHaveLength(100);
+    expect(await claim(200)).toHaveLength(40);
+  });
+});

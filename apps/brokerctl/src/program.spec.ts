@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import {
   BrokerError,
+  type ClientStatus,
   type Connection,
   type ConnectionQuery,
   type OAuthClient,
@@ -64,6 +65,33 @@ const CLIENT: OAuthClient = {
   updatedAt: NOW,
 };
 
+const STATUS: ClientStatus = {
+  client: {
+    ...CLIENT,
+    freeze: { reason: '5 of 5 were denied', by: 'replicas/r1', at: NOW - 60_000 },
+    canary: 'thawed',
+  },
+  replica: 'broker-2',
+  breaker: {
+    state: 'open',
+    failures: 4,
+    cause: { code: 'timeout', description: 'no answer', at: NOW },
+    until: NOW + 30_000,
+  },
+  available: 12.7,
+  figures: {
+    clientId: 'indicium',
+    available: 0,
+    sinceRefillMs: 0,
+    openAttempts: 3,
+    dueCount: 9,
+    oldestOverdueMs: 90_000,
+    slackMs: 25 * 60_000,
+    unservedCount: 2,
+    byState: { ACTIVE: 40 },
+  },
+};
+
 describe('brokerctl', () => {
   let server: GrpcServer;
   let address: string;
@@ -74,6 +102,7 @@ describe('brokerctl', () => {
   let imported: string | undefined;
   let importedAt: number | undefined;
   let forecast: ReauthorizationQuery | undefined;
+  const frozen: string[] = [];
 
   beforeAll(async () => {
     const ca = await TestCa.create();
@@ -117,13 +146,24 @@ describe('brokerctl', () => {
           throw BrokerError.of('CONNECTION_NOT_FOUND', 'It does not exist.');
         },
       },
+      freezing: {
+        freeze: async (_caller, id, reason) => {
+          frozen.push(`freeze ${id}: ${reason}`);
+          return CLIENT;
+        },
+        thaw: async (_caller, id, reason) => {
+          frozen.push(`thaw ${id}: ${reason}`);
+          return CLIENT;
+        },
+      },
+      statuses: { get: async () => STATUS, list: async () => [STATUS] },
       clients: {
         ...refusing.clients,
+        get: async () => STATUS.client,
         update: async (_caller, _id, change) => {
           updated = change(CLIENT);
           return { ...CLIENT, ...updated } as OAuthClient;
         },
-        get: async () => CLIENT,
         effectiveProfile: ({ profile, profileSettings }) => ({
           ...sampleProfile(profile),
           ...profileSettings,
@@ -368,6 +408,61 @@ describe('brokerctl', () => {
     const { out } = await brokerctl(['clients', 'get', 'indicium']);
     expect(out).toMatch(/^final_errors +invalid_grant$/m);
     expect(out).not.toContain('its own');
+  });
+
+  test('a budget is set by options, within its bounds', async () => {
+    const { code } = await brokerctl([
+      'clients',
+      'update',
+      'indicium',
+      '--rate',
+      '2.5',
+      '--max-concurrent',
+      '4',
+    ]);
+    expect(code).toBe(0);
+    expect(updated).toMatchObject({ ratePerSecond: 2.5, maxConcurrent: 4, scopes: CLIENT.scopes });
+    expect(await brokerctl(['clients', 'update', 'indicium', '--max-concurrent', '1.5'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('whole number') as string,
+    });
+  });
+
+  test('an OAuth client is frozen with a reason, and thawed', async () => {
+    expect(await brokerctl(['clients', 'freeze', 'indicium'])).toMatchObject({ code: 2 });
+    expect(await brokerctl(['clients', 'freeze', 'indicium', '--reason', 'a restored backup'])).toEqual({
+      code: 0,
+      out: 'clients/indicium is frozen.\n',
+      err: '',
+    });
+    expect((await brokerctl(['clients', 'thaw', 'indicium'])).out).toMatch(/^clients\/indicium is thawed\./);
+    expect(frozen).toEqual(['freeze indicium: a restored backup', 'thaw indicium: ']);
+    const shown = await brokerctl(['clients', 'get', 'indicium']);
+    expect(shown.out).toMatch(/frozen +2026-05-01T11:59:00Z \(1m ago\) by replicas\/r1: 5 of 5 were denied/);
+  });
+
+  test('the status says what is wrong, who says so, and what is left', async () => {
+    const { out } = await brokerctl(['clients', 'status', 'indicium']);
+    expect(out).toMatch(/^name +clients\/indicium$/m);
+    expect(out).toMatch(/^frozen +.*by replicas\/r1: 5 of 5 were denied$/m);
+    expect(out).toMatch(/^breaker +OPEN, of replica broker-2$/m);
+    expect(out).toMatch(/^last error +timeout: no answer$/m);
+    expect(out).toMatch(/^next rotation goes through +2026-05-01T12:00:30Z \(in 30s\)$/m);
+    expect(out).toMatch(/^rate +50 a second, 12 available now$/m);
+    expect(out).toMatch(/^under way +3 of 16 at the most$/m);
+    expect(out).toMatch(/^oldest overdue +1m 30s$/m);
+    expect(out).toMatch(/^slack +25m$/m);
+    expect(out).toMatch(/^ACTIVE +40$/m);
+    const table = (await brokerctl(['clients', 'status'])).out.split('\n');
+    expect(table[0]).toMatch(
+      /^NAME +CONDITION +DUE +OLDEST OVERDUE +UNDER WAY +SLACK +UNSERVED +LAST ERROR$/,
+    );
+    expect(table[1]).toMatch(/^clients\/indicium +FROZEN +9 +1m 30s +3 of 16 +25m +2 +timeout: no answer$/);
+    const json = JSON.parse((await brokerctl(['clients', 'status', 'indicium', '--output', 'json'])).out) as {
+      breaker: object;
+    };
+    expect(json).toMatchObject({ due_count: '9', canary: 'THAWED', slack: '1500s' });
+    expect(json.breaker).toMatchObject({ state: 'OPEN', retry_time: '2026-05-01T12:00:30.000Z' });
   });
 
   test('the link goes to standard output, the advice beside it', async () => {

@@ -217,7 +217,7 @@ export class BrowserAuthorization {
         scopes,
         ...(grant.subject === undefined ? {} : { subject: grant.subject }),
         tokenTtlMs,
-        dueAt: dueAfterRotation(client, requestedAt, tokenTtlMs, random, lifetimes),
+        dueAt: dueAfterRotation(client, uid, requestedAt, tokenTtlMs, random, lifetimes),
         authorizedAt,
         ...lifetimes,
       });

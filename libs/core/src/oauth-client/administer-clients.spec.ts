@@ -22,6 +22,8 @@ import type { ProfileCatalog } from './profile.js';
 
 class FakeClientStore implements ClientStore {
   readonly clients = new Map<string, OAuthClient>();
+  /** Of each change, whether it needs a canary. */
+  readonly canaries: boolean[] = [];
   version = 1;
 
   async createClient(row: ClientRow): Promise<OAuthClient> {
@@ -29,7 +31,8 @@ class FakeClientStore implements ClientStore {
     return this.put(row, 1);
   }
 
-  async replaceClient(row: ClientRow): Promise<OAuthClient | undefined> {
+  async replaceClient(row: ClientRow, _from: number, needsCanary: boolean): Promise<OAuthClient | undefined> {
+    this.canaries.push(needsCanary);
     const present = this.clients.get(row.id);
     return present && this.put(row, present.revision + 1);
   }
@@ -114,6 +117,13 @@ describe('an OAuth client', () => {
     expect(await secretOf(kept)).toBe('old');
     const renewed = await admin.update(ADMIN, 'c', () => ({ ...FIELDS, clientSecret: new Secret('new') }));
     expect(await secretOf(renewed)).toBe('new');
+  });
+
+  it('P11: has to prove itself after a new secret, and not after new scopes', async () => {
+    await admin.create(ADMIN, 'c', { ...FIELDS, clientSecret: new Secret('old') });
+    await admin.update(ADMIN, 'c', () => ({ ...FIELDS, scopes: ['b'], ratePerSecond: 5 }));
+    await admin.update(ADMIN, 'c', () => ({ ...FIELDS, clientSecret: new Secret('new') }));
+    expect(store.canaries).toEqual([false, true]);
   });
 
   it('forgets its secret when it becomes public', async () => {

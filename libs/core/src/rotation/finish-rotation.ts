@@ -151,7 +151,7 @@ export class RotationFinisher {
     const lifetimes = this.lifetimes(grant, client, connection, token.requestedAt);
     // Another variant's rotation leaves the plan alone, unless the refresh token would not live to see it.
     const dueAt = isDefault
-      ? dueAfterRotation(client, token.requestedAt, tokenTtlMs, random, lifetimes)
+      ? dueAfterRotation(client, connection.uid, token.requestedAt, tokenTtlMs, random, lifetimes)
       : sooner(connection.dueAt, lastSafeRotation(token.requestedAt, random, lifetimes));
     const { token: accessToken, ...rest } = token;
     const stored: StoredAccessToken = {

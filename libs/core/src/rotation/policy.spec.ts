@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { sampleClient, sampleConnection } from '../../../../test/harness/fakes/index.js';
+import { phaseOf } from './phase.js';
 import { dueAfterRotation, probeAt, retryAt } from './policy.js';
 import { STRICTEST } from './rotation-profile.js';
 
 const NOW = 1_900_000_000_000;
+const HOUR = 3_600_000;
 const share = fc.double({ min: 0.1, max: 0.9, noNaN: true });
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const ttl = fc.integer({ min: 1_000, max: 86_400_000 });
@@ -11,8 +13,8 @@ const ttl = fc.integer({ min: 1_000, max: 86_400_000 });
 describe('when the next rotation is due', () => {
   it('P11: within the tenth of the life before the OAuth client’s share, and never at the end', () => {
     fc.assert(
-      fc.property(share, random, ttl, (rotateAt, chance, tokenTtlMs) => {
-        const due = dueAfterRotation(sampleClient({ rotateAt }), NOW, tokenTtlMs, () => chance) - NOW;
+      fc.property(share, random, ttl, fc.uuid(), (rotateAt, chance, tokenTtlMs, uid) => {
+        const due = dueAfterRotation(sampleClient({ rotateAt }), uid, NOW, tokenTtlMs, () => chance) - NOW;
         expect(due).toBeLessThanOrEqual(tokenTtlMs * rotateAt);
         expect(due).toBeGreaterThanOrEqual(Math.floor(tokenTtlMs * Math.max(rotateAt - 0.1, 0.05)));
         expect(due).toBeGreaterThan(0);
@@ -20,18 +22,49 @@ describe('when the next rotation is due', () => {
     );
   });
 
-  it('P11: tokens issued together do not fall due together', () => {
-    const chances = Array.from({ length: 100 }, (_, i) => i / 100);
-    const dues = chances.map((chance) => dueAfterRotation(sampleClient(), NOW, 3_600_000, () => chance));
-    expect(new Set(dues).size).toBe(100);
-    expect(Math.max(...dues) - Math.min(...dues)).toBeGreaterThan(300_000);
+  it('P11: a connection has the same phase everywhere and always', () => {
+    const due = (uid: string): number => dueAfterRotation(sampleClient(), uid, NOW, HOUR, () => 0);
+    expect(due('uid-1')).toBe(due('uid-1'));
+    expect(due('uid-1')).not.toBe(due('uid-2'));
+    expect(phaseOf('uid-1')).toBeGreaterThanOrEqual(0);
+    expect(phaseOf('uid-1')).toBeLessThan(1);
+  });
+
+  it('P11: connections that were authorized or restored at one moment spread, and stay spread', () => {
+    const cycle = HOUR * 0.45;
+    const manyUids = fc.uniqueArray(fc.uuid(), { minLength: 400, maxLength: 400 });
+    fc.assert(
+      fc.property(
+        manyUids,
+        fc.constantFrom(Math.random, () => 0.5),
+        (uids, chance) => {
+          let dues = uids.map(() => NOW);
+          const rotate = (times: number): void => {
+            for (let i = 0; i < times; i += 1) {
+              dues = dues.map((at, n) => dueAfterRotation(sampleClient(), uids[n] ?? '', at, HOUR, chance));
+            }
+          };
+          rotate(1);
+          // At once over the spread: an even tenth of it has a tenth of them, and chance may double that.
+          expect(crowdedest(dues, HOUR * 0.009)).toBeLessThan(0.2);
+          for (const more of [19, 30, 150]) {
+            rotate(more);
+            // Later over all the time there is: an even twentieth of the cycle would have 5 %.
+            expect(crowdedest(dues, cycle / 20)).toBeLessThan(0.13);
+          }
+        },
+      ),
+      { numRuns: 5 },
+    );
   });
 });
 
 describe('a refresh token does not end by itself', () => {
   const day = 86_400_000;
+  const UID = 'uid-1';
+  const planned = dueAfterRotation(sampleClient(), UID, NOW, 2 * day, () => 0) - NOW;
   const due = (lifeMs: number, chance = 0, authorizationMs?: number): number =>
-    dueAfterRotation(sampleClient(), NOW, 2 * day, () => chance, {
+    dueAfterRotation(sampleClient(), UID, NOW, 2 * day, () => chance, {
       refreshExpiresAt: NOW + lifeMs,
       ...(authorizationMs === undefined ? {} : { authorizationExpiresAt: NOW + authorizationMs }),
     }) - NOW;
@@ -40,7 +73,7 @@ describe('a refresh token does not end by itself', () => {
     ['with a tenth of its life left', 10 * 3_600_000, 9 * 3_600_000],
     ['with a minute left, where that is more', 300_000, 240_000],
     ['with half of its life left, where a minute does not fit', 60_000, 30_000],
-    ['as planned, where it lives longer than that', 30 * day, day],
+    ['as planned, where it lives longer than that', 30 * day, planned],
   ])('it is used %s', (_what, lifeMs, expected) => {
     expect(due(lifeMs)).toBe(expected);
   });
@@ -50,7 +83,7 @@ describe('a refresh token does not end by itself', () => {
   });
 
   it('it is not used again and again towards an end that this does not move', () => {
-    expect(due(3_600_000, 0, 3_600_000)).toBe(day);
+    expect(due(3_600_000, 0, 3_600_000)).toBe(planned);
     expect(due(3_600_000, 0, 7_200_000)).toBe(3_600_000 * 0.9);
   });
 
@@ -73,6 +106,17 @@ describe('a refresh token does not end by itself', () => {
     }
   });
 });
+
+/** The largest share of the instants that lie within one window of this length. */
+function crowdedest(instants: readonly number[], windowMs: number): number {
+  const sorted = [...instants].sort((a, b) => a - b);
+  let [most, from] = [0, 0];
+  for (const [to, at] of sorted.entries()) {
+    while (at - (sorted[from] ?? at) > windowMs) from += 1;
+    most = Math.max(most, to - from + 1);
+  }
+  return most / sorted.length;
+}
 
 describe('P11: when a failure is tried again', () => {
   it('between a quarter of a second and five minutes, whatever the number of failures', () => {

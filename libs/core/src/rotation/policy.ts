@@ -2,6 +2,7 @@ import type { Connection } from '../connection/connection.js';
 import type { Lifetimes } from '../connection/lifetimes.js';
 import type { OAuthClient } from '../oauth-client/oauth-client.js';
 import type { RotationProfile } from './rotation-profile.js';
+import { phaseOf } from './phase.js';
 
 /** The times that bound a rotation, in milliseconds. Configuration checks that they are in this order. */
 export interface RotationTimings {
@@ -11,8 +12,9 @@ export interface RotationTimings {
   readonly attemptDeadlineMs: number;
 }
 
-/** How far the moment of a rotation is spread, as a share of the token's life (promise P11). */
-const JITTER = 0.1;
+/** How far the moment of a rotation is spread, as a share of the token's life (promise P11): by phase, and by chance. */
+const SPREAD = 0.09;
+const JITTER = 0.01;
 
 /** Bounds of the backoff after failures. */
 const BACKOFF_BASE_MS = 1_000;
@@ -32,19 +34,22 @@ const REFRESH_MARGIN_MS = 60_000;
 
 /**
  * When the next rotation is due: at the OAuth client's share of the token's life, up to a tenth of that
- * life earlier, so that tokens issued together do not fall due together; in time before the refresh token's own
- * end in any case.
+ * life earlier. How much earlier is nearly all the connection's own: those that were authorized or restored
+ * together do not fall due together, and go around at different speeds, so that they spread further with each
+ * rotation and stay spread. In time before the refresh token's own end in any case.
+ * @param uid the connection's
  * @param random uniform in [0, 1)
  * @param lifetimes of the refresh token that has come with it
  */
 export function dueAfterRotation(
   client: OAuthClient,
+  uid: string,
   requestedAt: number,
   tokenTtlMs: number,
   random: () => number,
   lifetimes: Lifetimes = {},
 ): number {
-  const share = Math.max(client.rotateAt - JITTER * random(), 0.05);
+  const share = Math.max(client.rotateAt - SPREAD * phaseOf(uid) - JITTER * random(), 0.05);
   const due = requestedAt + Math.floor(tokenTtlMs * share);
   return Math.min(due, lastSafeRotation(requestedAt, random, lifetimes) ?? due);
 }
@@ -62,7 +67,7 @@ export function lastSafeRotation(
   if (authorizationExpiresAt !== undefined && refreshExpiresAt >= authorizationExpiresAt) return undefined;
   const life = refreshExpiresAt - requestedAt;
   const margin = Math.min(Math.max(life / 10, REFRESH_MARGIN_MS), life / 2);
-  return requestedAt + Math.floor((life - margin) * (1 - JITTER * random()));
+  return requestedAt + Math.floor((life - margin) * (1 - SPREAD * random()));
 }
 
 /**

@@ -6,6 +6,7 @@ import {
 } from '../../../../test/harness/fakes/index.js';
 import { variantOf } from '../connection/variant.js';
 import { sealingContext } from '../sealer.js';
+import { phaseOf } from './phase.js';
 import { Secret } from '../secret.js';
 
 let world: FakeWorld;
@@ -55,7 +56,7 @@ describe('a rotation that is granted', () => {
     await replica.rotate();
     expect(world.connection()).toMatchObject({
       scopes: ['a'],
-      dueAt: now + 450_000,
+      dueAt: now + Math.floor(1_000_000 * (0.495 - 0.09 * phaseOf('uid-1'))),
       expiresAt: now + 1_000_000,
     });
   });
@@ -80,11 +81,11 @@ describe('a rotation that is granted', () => {
     const now = world.clock.now();
     replica.endpoint.grants = { expiresInMs: 86_400_000, refreshTokenExpiresInMs: 600_000 };
     await replica.rotate();
-    expect(world.connection()).toMatchObject({ refreshExpiresAt: now + 600_000, dueAt: now + 513_000 });
+    expect(world.connection()).toMatchObject({ refreshExpiresAt: now + 600_000, dueAt: now + 515_700 });
     // Another variant brings another refresh token: the plan stands, unless that would not live to see it.
     replica.endpoint.grants = { expiresInMs: 60_000, refreshTokenExpiresInMs: 60_000 };
     await replica.rotate('uid-1', variantOf(['a'], '', world.connection().scopes));
-    expect(world.connection()).toMatchObject({ refreshExpiresAt: now + 60_000, dueAt: now + 28_500 });
+    expect(world.connection()).toMatchObject({ refreshExpiresAt: now + 60_000, dueAt: now + 28_650 });
   });
 
   it('an expired refresh token is tried all the same, and the reason says that it had expired', async () => {

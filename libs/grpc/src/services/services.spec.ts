@@ -6,12 +6,18 @@ import {
   StoreUnavailableError,
   type AccessStore,
   type AccessTokenRequest,
+  type ClientStatus,
   type Connection,
   type Directory,
+  type OAuthClient,
   type Sealed,
 } from '#libs/core';
 import { AccessServiceClient, Workload_Role } from '#proto/tokenbroker/v1/access_service';
-import { ClientServiceClient } from '#proto/tokenbroker/v1/client_service';
+import {
+  Client_Canary,
+  ClientServiceClient,
+  ClientStatus_Breaker_State,
+} from '#proto/tokenbroker/v1/client_service';
 import { ProfileSettings_Reuse } from '#proto/tokenbroker/v1/profile';
 import {
   Connection_State,
@@ -59,6 +65,45 @@ const CONNECTION: Connection = {
   updatedAt: 1_000,
 };
 
+const CLIENT: OAuthClient = {
+  uid: 'u',
+  id: 'c',
+  issuer: 'https://as.test',
+  clientId: 'broker',
+  authMethod: 'none',
+  scopes: [],
+  profile: 'strict',
+  rotateAt: 0.5,
+  defaultTokenTtlMs: 300_000,
+  ratePerSecond: 2.5,
+  maxConcurrent: 3,
+  revision: 1,
+  createdAt: 0,
+  updatedAt: 0,
+};
+const STATUS: ClientStatus = {
+  client: { ...CLIENT, canary: 'changed' },
+  replica: 'replica-7',
+  breaker: {
+    state: 'open',
+    failures: 3,
+    cause: { code: 'invalid_client', description: 'no', at: 0 },
+    until: 2_000,
+  },
+  available: 1.9,
+  figures: {
+    clientId: 'c',
+    available: 0,
+    sinceRefillMs: 0,
+    openAttempts: 2,
+    dueCount: 4,
+    oldestOverdueMs: 5_000,
+    slackMs: -3,
+    unservedCount: 6,
+    byState: { IN_DOUBT: 1, ACTIVE: 8 },
+  },
+};
+
 describe('the services', () => {
   const parts = refusingParts();
   let server: GrpcServer;
@@ -102,6 +147,14 @@ describe('the services', () => {
             return goodToken();
           },
         },
+        freezing: {
+          freeze: async (caller, _id, reason) => ({
+            ...CLIENT,
+            freeze: { reason, by: `workloads/${caller.id}`, at: 1_000 },
+          }),
+          thaw: async () => ({ ...CLIENT, canary: 'thawed' }),
+        },
+        statuses: { get: async () => STATUS, list: async () => [STATUS] },
         connections: {
           ...parts.connections,
           get: async (caller) => {
@@ -368,6 +421,61 @@ describe('the services', () => {
     const job = await as(ClientServiceClient, 'job');
     expect(await call(job, job.listProfiles, {})).toMatchObject({
       failure: { code: status.PERMISSION_DENIED },
+    });
+  });
+
+  test('P11: an OAuth client is frozen and thawed, and says so', async () => {
+    const client = await as(ClientServiceClient, 'operator');
+    expect(await call(client, client.freezeClient, { name: 'clients/c', reason: 'why' })).toMatchObject({
+      response: {
+        client: {
+          name: 'clients/c',
+          ratePerSecond: 2.5,
+          maxConcurrent: 3,
+          freeze: { reason: 'why', by: 'workloads/operator', time: { seconds: 1n } },
+          canary: Client_Canary.UNSPECIFIED,
+        },
+      },
+    });
+    const thawed = await call(client, client.thawClient, { name: 'clients/c', reason: '' });
+    expect(thawed).toMatchObject({
+      response: { client: { freeze: undefined, canary: Client_Canary.THAWED } },
+    });
+    expect(await call(client, client.freezeClient, { name: 'c', reason: 'why' })).toMatchObject({
+      failure: { code: status.INVALID_ARGUMENT },
+    });
+  });
+
+  test('the status of OAuth clients, with the replica that answers', async () => {
+    const client = await as(ClientServiceClient, 'reader');
+    const expected = {
+      name: 'clients/c',
+      canary: Client_Canary.CHANGED,
+      breaker: {
+        replica: 'replica-7',
+        state: ClientStatus_Breaker_State.OPEN,
+        failureCount: 3,
+        lastError: 'invalid_client: no',
+        retryTime: { seconds: 2n, nanos: 0 },
+      },
+      ratePerSecond: 2.5,
+      maxConcurrent: 3,
+      available: 1,
+      openAttempts: 2n,
+      dueCount: 4n,
+      oldestOverdue: { seconds: 5n, nanos: 0 },
+      slack: { seconds: 0n, nanos: 0 },
+      unservedCount: 6n,
+      connectionCounts: [
+        { state: 'ACTIVE', count: 8n },
+        { state: 'IN_DOUBT', count: 1n },
+      ],
+    };
+    expect(await call(client, client.getClientStatus, { name: 'clients/c' })).toMatchObject({
+      response: { status: expected },
+    });
+    expect(await call(client, client.listClientStatuses, {})).toMatchObject({
+      response: { statuses: [expected] },
     });
   });
 

@@ -23,7 +23,10 @@ const MAY_SPEND = `(
   WHERE r.spool_id = $6::uuid AND r.boot_id = $7::uuid)`;
 
 /** How many due rows are looked at before it counts as a backlog. */
-export const CLAIM_WINDOW = 1_000;
+const CLAIM_WINDOW = 100;
+
+/** How many of the soonest to expire are looked at in a backlog, due or not. */
+const CLAIM_FRONT = 1_000;
 
 const CLAIMABLE = `attempt_id IS NULL AND state IN ('ACTIVE', 'IN_DOUBT')`;
 
@@ -53,10 +56,11 @@ export const DUE_CLIENTS = `
 
 /**
  * Step 1 for what is due of one OAuth client, the soonest to expire first, at a bounded cost: as long as few
- * are due, all of them are looked at by `connection_client_due`; a full window is a backlog, where
- * `connection_client_expiry` has the soonest at its front. Both find the same; the window only decides which
- * is cheaper. $9 how many. A canary ($10) is chosen from the window, an active user's first: a probe would not
- * be tried again, and client credentials prove little.
+ * are due, all of them are looked at by `connection_client_due`. A full window is a backlog, where the front of
+ * `connection_client_expiry` is due as well, and has the soonest; where it is not, because many that expire
+ * sooner are not due (those that wait after failures, or live shorter), the window goes on.
+ * $9 how many. A canary ($10) is chosen from the window, an active user's first: a probe would not be tried
+ * again, and client credentials prove little.
  */
 export const CLAIM_DUE = `
   WITH seen AS MATERIALIZED (
@@ -64,17 +68,19 @@ export const CLAIM_DUE = `
     WHERE client_id = $3 AND ${CLAIMABLE} AND due_at <= now()
     ORDER BY due_at LIMIT ${CLAIM_WINDOW}),
   backlog AS MATERIALIZED (SELECT NOT $10::boolean AND count(*) = ${CLAIM_WINDOW} AS yes FROM seen),
-  soonest AS MATERIALIZED (
-    (SELECT uid FROM seen WHERE NOT (SELECT yes FROM backlog)
-     ORDER BY $10::boolean AND (state <> 'ACTIVE' OR grant_type <> 'refresh_token'), expires_at NULLS FIRST
-     LIMIT $9)
-    UNION ALL
-    (SELECT uid FROM token_broker.connection
-     WHERE (SELECT yes FROM backlog) AND client_id = $3 AND ${CLAIMABLE} AND due_at <= now()
-     ORDER BY expires_at NULLS FIRST LIMIT $9)),
+  front AS MATERIALIZED (
+    SELECT uid, expires_at, state, grant_type FROM (
+      SELECT uid, expires_at, state, grant_type, due_at FROM token_broker.connection
+      WHERE (SELECT yes FROM backlog) AND client_id = $3 AND ${CLAIMABLE}
+      ORDER BY expires_at NULLS FIRST LIMIT ${CLAIM_FRONT}) soonest
+    WHERE due_at <= now() LIMIT $9),
   wanted AS MATERIALIZED (
     SELECT uid FROM token_broker.connection
-    WHERE uid IN (SELECT uid FROM soonest) AND ${CLAIMABLE} AND due_at <= now() AND ${MAY_SPEND}
+    WHERE uid IN (
+        SELECT uid FROM (SELECT * FROM front UNION SELECT * FROM seen) candidates
+        ORDER BY $10::boolean AND (state <> 'ACTIVE' OR grant_type <> 'refresh_token'), expires_at NULLS FIRST
+        LIMIT $9)
+      AND ${CLAIMABLE} AND due_at <= now() AND ${MAY_SPEND}
     FOR UPDATE SKIP LOCKED),
   ${CLAIMED_FROM_BUDGET}`;
 
