@@ -39,6 +39,8 @@ export interface Change {
 /** The records of a campaign, put together. */
 export class History {
   readonly attempts = new Map<string, KnownAttempt>();
+  /** When the replica was about to request, by attempt. */
+  readonly requestedAt = new Map<string, number>();
   readonly changes: Change[] = [];
   /** By fingerprint, in the order of the ledger. */
   readonly presentations = new Map<string, KnownPresentation[]>();
@@ -58,6 +60,7 @@ export class History {
     this.readRows();
     for (const exchange of records.exchanges) push(this.exchangesByToken, exchange.fingerprint, exchange);
     for (const request of records.requests) {
+      this.requestedAt.set(request.attemptId, request.at);
       push(this.requestsByReplicaAndConnection, `${request.replica} ${request.connection}`, request);
     }
     this.readLedger();
