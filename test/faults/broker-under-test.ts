@@ -22,7 +22,7 @@ process.on('message', (message: { arm?: Arming; disarm?: string }) => {
   if (message.arm) failpoints.arm(message.arm);
   if (message.disarm !== undefined) failpoints.disarm(message.disarm);
 });
-if (FAULTS_REROUTE !== undefined) reroute(FAULTS_REROUTE);
+if (FAULTS_REROUTE !== undefined) reroute(FAULTS_REROUTE, () => failpoints.connecting());
 const rotationStore = FAULTS_DEFECT === undefined ? undefined : DEFECTS[FAULTS_DEFECT as DefectName];
 const seams: Seams = { failpoints, ...(rotationStore && { rotationStore }) };
 

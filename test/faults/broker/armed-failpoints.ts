@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AttemptInHand, Failpoints, Moment } from '#libs/core';
 import { machineMs } from './tell.js';
@@ -21,6 +23,8 @@ export interface Arming {
  */
 export class ArmedFailpoints implements Failpoints {
   private readonly armed = new Map<string, Arming & { left: number }>();
+  /** The attempt whose request is being made, along its own chain of calls. */
+  private readonly requesting = new AsyncLocalStorage<string>();
 
   constructor(private readonly tell: (fact: object) => void) {}
 
@@ -36,7 +40,10 @@ export class ArmedFailpoints implements Failpoints {
     const inDoubt = connection.state === 'IN_DOUBT';
     const name = `clients/${connection.clientId}/connections/${connection.connectionId}`;
     const fact = { moment, attemptId, connection: name, generation, inDoubt, machineMs: machineMs() };
-    if (moment === 'requesting') this.tell({ event: 'faults.requesting', ...fact });
+    if (moment === 'requesting') {
+      this.tell({ event: 'faults.requesting', ...fact });
+      this.requesting.enterWith(attemptId);
+    }
     const hit = this.next(moment, inDoubt);
     if (!hit) return undefined;
     this.tell({ event: 'faults.reached', id: hit.id, action: hit.action, ...fact });
@@ -51,6 +58,15 @@ export class ArmedFailpoints implements Failpoints {
       case 'delay':
         return delay(hit.delayMs ?? 0);
     }
+  }
+
+  /** A connection is being opened: tells which attempt it is for when it stands, before anything is sent. */
+  connecting(): (socket: Socket) => void {
+    const attemptId = this.requesting.getStore();
+    return ({ localPort }) => {
+      if (attemptId === undefined) return;
+      this.tell({ event: 'faults.connected', attemptId, port: localPort, machineMs: machineMs() });
+    };
   }
 
   private next(moment: Moment, inDoubt: boolean): Arming | undefined {

@@ -13,6 +13,7 @@ export class Journal {
   readonly missedReads: MissedRead[] = [];
   private readonly file: WriteStream;
   private nextFault = 1;
+  private readonly requestOf = new Map<string, MadeRequest>();
   private readonly exchangeListeners = new Set<() => void>();
 
   constructor(dir: string) {
@@ -27,7 +28,17 @@ export class Journal {
 
   request(request: MadeRequest): void {
     this.requests.push(request);
+    this.requestOf.set(request.attemptId, request);
     this.note('requesting', request);
+  }
+
+  /** The request of an attempt is about to be written. */
+  sent(attemptId: string, port: number, at: number): void {
+    const request = this.requestOf.get(attemptId);
+    if (!request) return;
+    request.sentAt = at;
+    request.port = port;
+    this.note('sending', { at, replica: request.replica, attemptId, port });
   }
 
   exchange(exchange: SeenExchange): void {

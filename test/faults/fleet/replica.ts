@@ -225,6 +225,9 @@ export class ReplicaUnderTest {
     if (!json) return;
     const event = String(json['event']);
     if (event === 'faults.requesting') this.requesting(json);
+    if (event === 'faults.connected') {
+      this.journal.sent(String(json['attemptId']), Number(json['port']), Number(json['machineMs']));
+    }
     if (event === 'faults.reached') this.reached.get(String(json['id']))?.(json);
     if (event === 'fault' || json['outcome'] === 'fault') {
       const detail = JSON.stringify(json['error'] ?? json['err'] ?? json);

@@ -55,12 +55,12 @@ async function oneExchange(
 
 /** The server is there and cuts every connection, until it does not any more. */
 async function down({ fleet, journal }: Context, { kind, length }: PlannedFault): Promise<boolean> {
-  const before = journal.exchanges.length;
   const at = machineMs();
   await fleet.server.addFault({ kind: 'down' });
   await delay(between(200, 2_500, length));
   await fleet.server.clearFaults();
-  const hit = journal.exchanges.length > before;
+  // What was under way when it began is cut as well.
+  const hit = journal.exchanges.some(({ endedAt = Infinity }) => endedAt >= at);
   if (hit) journal.hit({ kind, at, until: machineMs() });
   return hit;
 }

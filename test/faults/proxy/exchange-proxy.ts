@@ -30,6 +30,8 @@ export interface SeenExchange {
   readonly replica: string;
   /** Of the refresh token that was presented. */
   readonly fingerprint: string;
+  /** The port that the request came from. */
+  readonly port: number;
   readonly receivedAt: number;
   forwardedAt?: number;
   answeredAt?: number;
@@ -74,7 +76,7 @@ export class ExchangeProxy extends FaultProxy {
     return { hit, disarm };
   }
 
-  protected listener(): RelayListener {
+  protected listener(port: number): RelayListener {
     const request: Buffer[] = [];
     let exchange: SeenExchange | undefined;
     let fault: Armed | undefined;
@@ -88,7 +90,12 @@ export class ExchangeProxy extends FaultProxy {
         decided = true;
         const token = whole.refreshToken;
         if (token === undefined) return Buffer.concat(request);
-        exchange = { replica: this.replica, fingerprint: fingerprint(token), receivedAt: machineMs() };
+        exchange = {
+          replica: this.replica,
+          fingerprint: fingerprint(token),
+          port,
+          receivedAt: machineMs(),
+        };
         fault = this.take(exchange);
         this.watch.came(exchange);
         return forward(exchange, relay, Buffer.concat(request));

@@ -86,10 +86,11 @@ export abstract class FaultProxy {
     await Promise.resolve();
   }
 
-  protected abstract listener(): RelayListener;
+  /** Looks at one connection. @param port where it comes from */
+  protected abstract listener(port: number): RelayListener;
 
   private accept(socket: Socket): void {
-    const listener = this.listener();
+    const listener = this.listener(socket.remotePort ?? 0);
     const relay = new Relay(socket, this.serverPort, {
       ...listener,
       ended: (ended) => {

@@ -7,7 +7,7 @@ const SLOW_SHARE = 0.9;
 
 /** Why an attempt came to no good end. */
 export type Cause =
-  | { readonly fault: FaultHit }
+  | { readonly fault: string }
   /** Nothing was injected: the machine was so busy that the answer took longer than an exchange may. */
   | { readonly slow: true };
 
@@ -36,12 +36,19 @@ export class Causes {
       this.ofAttempt.get(attempt.id) ??
       this.ofExchange(exchange, attempt.claimedAt, until) ??
       this.lastingAt(attempt.replica, attempt.claimedAt, until);
-    if (fault) return { fault };
-    if (!exchange) return undefined;
-    const answeredIn = (exchange.answeredAt ?? Infinity) - exchange.receivedAt;
-    const lastedFor = (exchange.endedAt ?? Infinity) - exchange.receivedAt;
-    const slow = Math.min(answeredIn, lastedFor) >= this.exchangeTimeoutMs * SLOW_SHARE;
-    return slow ? { slow: true } : undefined;
+    // The proxy and the ledger say so themselves, also where the injection had given up waiting for it.
+    const own = this.history.presentationOfAttempt.get(attempt.id)?.outcome?.fault;
+    const kind = fault?.kind ?? exchange?.fault ?? own;
+    if (kind !== undefined) return { fault: kind };
+    return exchange && this.wasSlow(attempt, exchange) ? { slow: true } : undefined;
+  }
+
+  /** From the replica's own word that it was about to request, which counts its waits as well. */
+  private wasSlow(attempt: KnownAttempt, exchange: SeenExchange): boolean {
+    const from = this.history.requestedAt.get(attempt.id) ?? exchange.receivedAt;
+    const answeredIn = (exchange.answeredAt ?? Infinity) - from;
+    const lastedFor = (exchange.endedAt ?? Infinity) - from;
+    return Math.min(answeredIn, lastedFor) >= this.exchangeTimeoutMs * SLOW_SHARE;
   }
 
   /** A token is presented by its probe as well: the fault has to have hit this exchange of it. */

@@ -9,7 +9,9 @@ import type { History, KnownPresentation } from './history.js';
  */
 export function doubleSpends(history: History, causes: Causes): Finding[] {
   const found: Finding[] = [];
-  for (const presentations of history.presentations.values()) {
+  for (const arrived of history.presentations.values()) {
+    // In the order of their sending: what was held up on its way is no second try.
+    const presentations = arrived.toSorted((a, b) => a.sentAt - b.sentAt);
     for (const [index, later] of presentations.entries()) {
       if (index === 0) continue;
       const earlier = presentations.slice(0, index);
@@ -36,10 +38,10 @@ function objectionTo(
   if (later.attempt === undefined) return 'presented again by an attempt that nobody committed';
   if (!later.attempt.inDoubt) return 'presented again, and the connection was not in doubt';
   if (spent.some(({ attempt }) => attempt?.inDoubt)) return 'probed twice';
-  const alive = spent.find(({ exchange }) => {
+  const alive = spent.find(({ exchange, sentAt }) => {
     if (!exchange) return false;
     const endedAt = exchange.endedAt ?? Infinity;
-    return endedAt > later.at && !causes.coveredUp(exchange.replica, exchange.receivedAt, later.at);
+    return endedAt > later.sentAt && !causes.coveredUp(exchange.replica, sentAt, later.sentAt);
   });
   return alive ? 'probed while the first exchange was still under way' : undefined;
 }

@@ -23,6 +23,8 @@ export interface KnownPresentation {
   readonly fingerprint: string;
   readonly grantId: string | undefined;
   readonly at: number;
+  /** When the replica was about to write it; what the network held up was sent long before it arrived. */
+  readonly sentAt: number;
   readonly known: boolean;
   readonly connection: string | undefined;
   readonly outcome: OutcomeRecord | undefined;
@@ -39,6 +41,8 @@ export interface Change {
 /** The records of a campaign, put together. */
 export class History {
   readonly attempts = new Map<string, KnownAttempt>();
+  /** When the replica was about to request, by attempt. */
+  readonly requestedAt = new Map<string, number>();
   readonly changes: Change[] = [];
   /** By fingerprint, in the order of the ledger. */
   readonly presentations = new Map<string, KnownPresentation[]>();
@@ -50,7 +54,7 @@ export class History {
   readonly reuses = new Map<string, number>();
   private readonly connectionBySubject = new Map<string, string>();
   private readonly exchangesByToken = new Map<string, SeenExchange[]>();
-  private readonly requestsByReplicaAndConnection = new Map<string, MadeRequest[]>();
+  private readonly requestsByPort = new Map<string, MadeRequest[]>();
   private readonly exchangeOfAttempt = new Map<string, SeenExchange>();
   private readonly versions = new Map<string, RowVersion[]>();
 
@@ -58,7 +62,14 @@ export class History {
     this.readRows();
     for (const exchange of records.exchanges) push(this.exchangesByToken, exchange.fingerprint, exchange);
     for (const request of records.requests) {
-      push(this.requestsByReplicaAndConnection, `${request.replica} ${request.connection}`, request);
+      this.requestedAt.set(request.attemptId, request.at);
+      if (request.port !== undefined)
+        push(this.requestsByPort, `${request.replica} ${request.port}`, request);
+    }
+    // Also of those that never arrived at the server.
+    for (const exchange of records.exchanges) {
+      const request = this.requestBehind(exchange);
+      if (request) this.exchangeOfAttempt.set(request.attemptId, exchange);
     }
     this.readLedger();
   }
@@ -123,35 +134,29 @@ export class History {
       );
       if (exchange) used.add(exchange);
       const connection = token && this.connectionBySubject.get(token.sub);
+      const request = exchange && this.requestBehind(exchange);
       const presentation: KnownPresentation = {
         fingerprint,
         grantId: token?.grantId,
         at,
+        sentAt: request?.sentAt ?? at,
         known,
         connection,
         outcome: outcomes.get(record.presentation),
         exchange,
-        attempt: exchange && connection ? this.attemptBehind(exchange, connection) : undefined,
+        attempt: request && this.attempts.get(request.attemptId),
       };
       push(this.presentations, fingerprint, presentation);
       if (token) push(this.presentationsOfChain, token.grantId, presentation);
       if (presentation.attempt) this.presentationOfAttempt.set(presentation.attempt.id, presentation);
     }
-    // Also those that never arrived.
-    for (const [fingerprint, exchanges] of this.exchangesByToken) {
-      const token = issued.get(fingerprint);
-      const connection = token && this.connectionBySubject.get(token.sub);
-      if (connection) for (const exchange of exchanges) this.attemptBehind(exchange, connection);
-    }
   }
 
-  /** The replica's latest request for the connection before the proxy saw the exchange. */
-  private attemptBehind(exchange: SeenExchange, connection: string): KnownAttempt | undefined {
-    const made = this.requestsByReplicaAndConnection.get(`${exchange.replica} ${connection}`) ?? [];
-    const request = made.findLast(({ at }) => at <= exchange.receivedAt + TOLERANCE_MS);
-    if (!request) return undefined;
-    this.exchangeOfAttempt.set(request.attemptId, exchange);
-    return this.attempts.get(request.attemptId);
+  /** The request that came from the exchange's port; ports are used again, connections are not. */
+  private requestBehind({ replica, port, receivedAt }: SeenExchange): MadeRequest | undefined {
+    return this.requestsByPort
+      .get(`${replica} ${port}`)
+      ?.findLast(({ sentAt = Infinity }) => sentAt <= receivedAt + TOLERANCE_MS);
   }
 }
 

@@ -38,11 +38,11 @@ export function isExcusedRefusal(history: History, presentation: KnownPresentati
  * probe was granted: in both cases the server has seen the token twice, and has ended the chain. The doubt had
  * been declared; the same authorization ends at the next rotation.
  */
-function endedByItsProbe(history: History, { attempt, grantId, at }: KnownPresentation): boolean {
+function endedByItsProbe(history: History, { attempt, grantId, at, sentAt }: KnownPresentation): boolean {
   const reusedAt = grantId === undefined ? undefined : history.reuses.get(grantId);
   if (!attempt || reusedAt === undefined || reusedAt > at) return false;
   return (history.presentationsOfChain.get(grantId ?? '') ?? []).some(
-    (one) => one.attempt?.inDoubt === true && one.attempt.epoch === attempt.epoch && one.at < at,
+    (one) => one.attempt?.inDoubt === true && one.attempt.epoch === attempt.epoch && one.sentAt < sentAt,
   );
 }
 

@@ -49,6 +49,10 @@ export interface MadeRequest {
   readonly generation: number;
   /** Whether the connection was in doubt under the lock: then this is its probe. */
   readonly inDoubt: boolean;
+  /** When its connection stood, and the request was about to be written; absent: it never stood. */
+  sentAt?: number;
+  /** The port that it came from. */
+  port?: number;
 }
 
 /** A fault that was seen to hit, and for how long it could do harm. */

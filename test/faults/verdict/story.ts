@@ -27,6 +27,8 @@ export interface Told {
   readonly lastsMs?: number;
   /** The attempt's replica as the database had it; absent: no attempt was committed. */
   readonly committed?: boolean;
+  /** The network keeps it, see {@link Story.heldArrives}. */
+  readonly held?: boolean;
 }
 
 /** Makes up the records of a campaign, step by step: each step is a tenth of a second after the one before. */
@@ -37,6 +39,7 @@ export class Story {
   private epoch = 1;
   private generation = 1;
   private state = 'ACTIVE';
+  private onItsWay: { readonly replica: string; readonly token: string; readonly port: number } | undefined;
   private readonly ledger: LedgerRecord[] = [];
   private readonly rows: RowVersion[] = [];
   private readonly requests: MadeRequest[] = [];
@@ -78,36 +81,74 @@ export class Story {
 
   /** An attempt claims the row, requests, and is seen by the proxy and by the server. */
   presents(told: Told): this {
-    const { replica = 'broker-1', token, inDoubt = false, outcome, lastsMs = 20, committed = true } = told;
+    const {
+      replica = 'broker-1',
+      token,
+      inDoubt = false,
+      outcome,
+      lastsMs = 20,
+      committed = true,
+      held = false,
+    } = told;
     const { generation = this.generation } = told;
     this.attempts += 1;
     const attemptId = `attempt ${this.attempts}`;
     this.lastAttempt = attemptId;
     if (committed) this.row({ attemptId, attemptReplica: `${replica}/spool` });
     this.tick();
-    this.requests.push({ at: this.now, replica, connection: CONNECTION, attemptId, generation, inDoubt });
+    const port = 40_000 + this.attempts;
+    this.requests.push({
+      at: this.now,
+      sentAt: this.now,
+      port,
+      replica,
+      connection: CONNECTION,
+      attemptId,
+      generation,
+      inDoubt,
+    });
+    this.tick(1);
+    if (held) this.onItsWay = { replica, token, port };
+    else this.arrives(replica, token, port, outcome, lastsMs);
+    return this;
+  }
+
+  /** What {@link Told.held} kept on its way arrives at last; its replica has gone. */
+  heldArrives(outcome: NonNullable<Told['outcome']>): this {
+    const { replica, token, port } = this.onItsWay ?? { replica: '', token: '', port: 0 };
+    this.arrives(replica, token, port, outcome, 0);
+    return this;
+  }
+
+  private arrives(
+    replica: string,
+    token: string,
+    port: number,
+    outcome: Told['outcome'],
+    lastsMs: number,
+  ): void {
+    const { now: at } = this;
     this.exchanges.push({
       replica,
       fingerprint: token,
-      receivedAt: this.now,
-      endedAt: this.now + lastsMs,
-      ...(outcome ? { forwardedAt: this.now, answeredAt: this.now + Math.min(lastsMs, 5) } : {}),
+      port,
+      receivedAt: at,
+      endedAt: at + lastsMs,
+      ...(outcome ? { forwardedAt: at, answeredAt: at + Math.min(lastsMs, 5) } : {}),
     });
-    if (outcome) {
-      if (outcome.result.startsWith('granted')) this.issued(`${token}, its successor`, 'chain 1', token);
-      this.presentation += 1;
-      const { presentation } = this;
-      this.ledger.push({
-        type: 'presented',
-        at: new Date(this.now).toISOString(),
-        presentation,
-        fingerprint: token,
-        client_id: 'faults',
-        known: true,
-      });
-      this.ledger.push({ type: 'outcome', at: this.tick(), presentation, ...outcome });
-    }
-    return this;
+    if (!outcome) return;
+    if (outcome.result.startsWith('granted')) this.issued(`${token}, its successor`, 'chain 1', token);
+    this.presentation += 1;
+    const { presentation } = this;
+    this.ledger.push({
+      type: 'presented',
+      at: new Date(at).toISOString(),
+      presentation,
+      fingerprint: token,
+      client_id: 'faults',
+      known: true,
+    });
+    this.ledger.push({ type: 'outcome', at: this.tick(), presentation, ...outcome });
   }
 
   /** A version of the row is committed. */
@@ -138,8 +179,8 @@ export class Story {
     return this;
   }
 
-  private tick(): string {
-    this.now += 100;
+  private tick(ms = 100): string {
+    this.now += ms;
     return new Date(this.now).toISOString();
   }
 }

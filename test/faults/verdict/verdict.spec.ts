@@ -94,6 +94,27 @@ describe('P1: a generation is presented once', () => {
     expect(verdict().doubleSpends).toEqual([]);
   });
 
+  it('a first request that arrives after the probe is no third try', () => {
+    story
+      .presents({ token: 'token 1', held: true })
+      .hit({ kind: 'path_silent', replica: 'broker-1', until: Infinity });
+    story.endsAs({ state: 'IN_DOUBT', errorCode: 'timeout' });
+    story.presents({ token: 'token 1', replica: 'broker-2', inDoubt: true, outcome: GRANTED });
+    story.endsAs({ state: 'ACTIVE', generation: 2 });
+    story.heldArrives({ ...INVALID_GRANT, status: null }).chainEnded();
+    story.presents({ token: 'token 1, its successor', outcome: INVALID_GRANT });
+    story.endsAs({ state: 'REAUTHORIZATION_REQUIRED', errorCode: 'invalid_grant' });
+    expect(verdict()).toMatchObject(CLEAN);
+  });
+
+  it('but one that was sent after the probe is: its replica had slept, and woke up', () => {
+    story.presents({ token: 'token 1', outcome: LOST }).hit({ kind: 'lose_answer', fingerprint: 'token 1' });
+    story.endsAs({ state: 'IN_DOUBT', errorCode: 'timeout' });
+    story.presents({ token: 'token 1', inDoubt: true, outcome: GRANTED }).endsAs({ state: 'ACTIVE' });
+    story.presents({ token: 'token 1', held: true }).heldArrives(INVALID_GRANT);
+    expect(verdict().doubleSpends).toHaveLength(1);
+  });
+
   it.each([
     { result: 'not_processed', status: 429 },
     { result: 'not_processed', status: 503 },
