@@ -94,7 +94,7 @@ export class Interleaving {
     troubles: ReadonlyArray<{ operation: Operation; trouble: Trouble }>,
     { maxConcurrent, leastDenials }: { readonly maxConcurrent: number; readonly leastDenials: number },
   ) {
-    this.world.stormLimits = { windowMs: 60_000, leastDenials, leastShare: 0.5 };
+    this.world.stormLimits = { denials: leastDenials, latest: 10, windowMs: 60_000 };
     this.world.database.patchClient('c', (client) => ({ ...client, maxConcurrent }));
     this.replicas = ['r1', 'r2', 'r3'].map((name) => this.world.replica(name));
     this.steps = [...steps];
@@ -130,7 +130,7 @@ export class Interleaving {
     // ended each time: a canary that is denied brings the next one.
     for (const ms of [61_000, 3_600_000, 3_600_000, 3_600_000, 3_600_000]) {
       this.world.clock.advance(ms);
-      this.running.push(this.replicas[0]!.freezes.thaw('c'));
+      this.running.push(this.replicas[0]!.freezes.thaw('c', false));
       await this.untilAllIsDone();
       this.running.push(this.replicas[0]!.due().tick());
       await this.untilAllIsDone();
@@ -203,7 +203,7 @@ export class Interleaving {
         this.running.push(this.replicas[0]!.freezes.freeze('c', { reason: 'scripted', by: 'a test' }));
         return;
       case 'thaw':
-        this.running.push(this.replicas[0]!.freezes.thaw('c'));
+        this.running.push(this.replicas[0]!.freezes.thaw('c', false));
         return;
       case 'tick': {
         this.running.push(this.replicas[next.replica]!.due(2).tick());

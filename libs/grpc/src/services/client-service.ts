@@ -59,8 +59,11 @@ export function clientService(
       client: clientToWire(await freezing.freeze(caller, parseClientName(name), reason), redirectUri),
     })),
 
-    thawClient: unary(context, async ({ name, reason }, caller) => ({
-      client: clientToWire(await freezing.thaw(caller, parseClientName(name), reason), redirectUri),
+    thawClient: unary(context, async ({ name, reason, acceptDenials }, caller) => ({
+      client: clientToWire(
+        await freezing.thaw(caller, parseClientName(name), reason, acceptDenials),
+        redirectUri,
+      ),
     })),
 
     getClientStatus: unary(context, async (request, caller) => ({
