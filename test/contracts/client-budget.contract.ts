@@ -213,6 +213,13 @@ export function clientBudgetContract(name: string, open: () => Promise<RotationS
         expect(after?.attempt).toBeUndefined();
       });
 
+      it('P11: what was claimed just before is not sent either', async () => {
+        const [uid = ''] = await add(1);
+        const claim = await claimed(uid);
+        await freeze();
+        expect(await store.hold(claim)).toBeUndefined();
+      });
+
       it('P1: the denial of a probe stays one: its token is not sent for the third time', async () => {
         const [uid = ''] = await add(1);
         const claim = await claimed(uid);

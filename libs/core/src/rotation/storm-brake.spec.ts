@@ -50,14 +50,28 @@ describe('P11: when many connections are denied at once', () => {
 
   it('what is under way then is in doubt as well, on every replica', async () => {
     const other = world.replica('replica-2');
-    const late = await Promise.all(['uid-10', 'uid-11'].map((uid) => other.claim(uid)));
-    for (let i = 0; i < 5; i += 1) await deny(`uid-${i}`);
+    const doors: Array<() => void> = [];
+    other.endpoint.pace = (point) =>
+      point === 'from the server' ? new Promise((resolve) => doors.push(resolve)) : Promise.resolve();
     other.endpoint.plan('final', 'final');
-    for (const claim of late) {
-      const outcome = await other.spender.spend(claim, DEFAULT_VARIANT);
+    const late = ['uid-10', 'uid-11'].map((uid) => other.rotate(uid));
+    await settle();
+    for (let i = 0; i < 5; i += 1) await deny(`uid-${i}`);
+    for (const letOut of doors) letOut();
+    for (const outcome of await Promise.all(late)) {
       expect(outcome).toMatchObject({ kind: 'doubted', failure: { code: 'invalid_grant' } });
     }
     expect(states(10, 12)).toEqual(['IN_DOUBT', 'IN_DOUBT']);
+  });
+
+  it('what was claimed and not yet sent is not sent', async () => {
+    const other = world.replica('replica-2');
+    const claim = await other.claim('uid-10');
+    for (let i = 0; i < 5; i += 1) await deny(`uid-${i}`);
+    expect(await other.spender.spend(claim, DEFAULT_VARIANT)).toMatchObject({ kind: 'superseded' });
+    expect(world.server.ledger).toHaveLength(5);
+    expect(world.connection('uid-10')).toMatchObject({ state: 'ACTIVE' });
+    expect(world.connection('uid-10').attempt).toBeUndefined();
   });
 
   it('nobody can spend anything: not the scheduler, not a read, not an operator', async () => {
