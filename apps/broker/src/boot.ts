@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { Breakers, Directory, HeldTokens, messageOf, PendingSaves, SpoolReplay } from '#libs/core';
+import { Directory, HeldTokens, messageOf, PendingSaves, SpoolReplay, type RotationGates } from '#libs/core';
 import type { GrpcServer } from '#libs/grpc';
 import { connectionFigures, FleetClock } from '#libs/postgres';
 import { secure } from '#libs/web';
 import type { BrokerConfig } from './broker-config.js';
 import { Lifecycle } from './lifecycle.js';
 import { EdgeModule } from './modules/edge.module.js';
-import { GRPC_SERVER, type Foundation } from './modules/foundation.js';
+import { GATES, GRPC_SERVER, type Foundation } from './modules/foundation.js';
 import { PersistenceModule } from './modules/persistence.module.js';
 import { RotationModule } from './modules/rotation.module.js';
 import { UseCasesModule } from './modules/use-cases.module.js';
@@ -50,7 +50,7 @@ export async function boot(foundation: Foundation): Promise<RunningBroker> {
   const held = app.get(HeldTokens);
   const pending = app.get(PendingSaves);
   const directory = app.get(Directory);
-  const breakers = app.get(Breakers);
+  const { breakers, slots } = app.get<RotationGates>(GATES);
   metrics.observe({
     clients: () =>
       directory.all().map(({ id, freeze }) => ({
@@ -61,6 +61,7 @@ export async function boot(foundation: Foundation): Promise<RunningBroker> {
     stats: { stats: () => connectionFigures(database.main) },
     heldConnections: () => held.size,
     pendingSaves: () => pending.size,
+    waitingReads: () => slots.waiting,
   });
   // Who may what, and what time it is, before the first caller and the first claim.
   await app.get(FleetClock).sync(database.main);

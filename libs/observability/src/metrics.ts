@@ -12,6 +12,8 @@ export interface MetricSources {
   readonly heldConnections: () => number;
   /** How many answers wait for the database. */
   readonly pendingSaves: () => number;
+  /** How many reads wait for a slot. */
+  readonly waitingReads: () => number;
   /** The OAuth clients as this replica knows them. */
   readonly clients: () => readonly ClientGauges[];
 }
@@ -63,6 +65,7 @@ export class Metrics {
   observe(sources: MetricSources): void {
     const stats = new CachedStats(sources.stats);
     this.gauge('held_connections', 'Connections whose tokens this replica holds.', sources.heldConnections);
+    this.gauge('waiting_reads', 'Reads that wait for a slot.', sources.waitingReads);
     this.gauge('pending_saves', 'Answers that wait for the database.', sources.pendingSaves);
     this.gauge(
       'oldest_overdue_seconds',

@@ -64,6 +64,7 @@ describe('metrics', () => {
       stats: { stats: async () => figures },
       heldConnections: () => 7,
       pendingSaves: () => 2,
+      waitingReads: () => 5,
       clients: () => [
         { client: 'c', frozen: true, breakerOpen: false },
         { client: 'd', frozen: false, breakerOpen: true },
@@ -86,6 +87,7 @@ describe('metrics', () => {
     expect(text).toContain('token_broker_oldest_overdue_seconds 2.5');
     expect(text).toContain('token_broker_held_connections 7');
     expect(text).toContain('token_broker_pending_saves 2');
+    expect(text).toContain('token_broker_waiting_reads 5');
     expect(text).toContain('token_broker_database_up 1');
     expect(text).toContain('token_broker_client_frozen{client="c"} 1');
     expect(text).toContain('token_broker_client_frozen{client="d"} 0');
@@ -97,7 +99,13 @@ describe('metrics', () => {
   it('answer without the database, and say that it is away', async () => {
     const metrics = new Metrics();
     const stats = { stats: () => Promise.reject(new Error('away')) };
-    metrics.observe({ stats, heldConnections: () => 0, pendingSaves: () => 0, clients: () => [] });
+    metrics.observe({
+      stats,
+      heldConnections: () => 0,
+      pendingSaves: () => 0,
+      waitingReads: () => 0,
+      clients: () => [],
+    });
     expect((await metrics.exposition()).text).toContain('token_broker_database_up 0');
   });
 });
