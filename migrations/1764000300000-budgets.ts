@@ -19,6 +19,7 @@ export class Budgets1764000300000 implements MigrationInterface {
         ADD COLUMN frozen_at timestamptz,
         ADD COLUMN frozen_reason text,
         ADD COLUMN frozen_by text,
+        ADD COLUMN denials_accepted_until timestamptz,
         ADD COLUMN canary text CHECK (canary IN ('changed', 'thawed'))`);
     // Those that are there have proved themselves; a new one has to.
     await runner.query(`ALTER TABLE token_broker.oauth_client ALTER COLUMN canary SET DEFAULT 'changed'`);
@@ -40,7 +41,8 @@ export class Budgets1764000300000 implements MigrationInterface {
     await runner.query(`DROP TABLE token_broker.client_budget`);
     await runner.query(`
       ALTER TABLE token_broker.oauth_client DROP COLUMN rate_per_second, DROP COLUMN max_concurrent,
-        DROP COLUMN frozen_at, DROP COLUMN frozen_reason, DROP COLUMN frozen_by, DROP COLUMN canary`);
+        DROP COLUMN frozen_at, DROP COLUMN frozen_reason, DROP COLUMN frozen_by,
+        DROP COLUMN denials_accepted_until, DROP COLUMN canary`);
   }
 
   /**

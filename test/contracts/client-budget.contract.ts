@@ -194,8 +194,8 @@ export function clientBudgetContract(name: string, open: () => Promise<RotationS
           kind: 'frozen',
           freeze: { reason: 'scripted', by: 'workloads/admin' },
         });
-        expect(await subject.freezes.thaw('c')).toBe(true);
-        expect(await subject.freezes.thaw('c')).toBe(false);
+        expect(await subject.freezes.thaw('c', false)).toBe(true);
+        expect(await subject.freezes.thaw('c', false)).toBe(false);
         expect((await claimDue()).claims).toMatchObject([{ canary: 'thawed' }]);
       });
 
@@ -211,6 +211,13 @@ export function clientBudgetContract(name: string, open: () => Promise<RotationS
         expect(after?.attempt).toBeUndefined();
       });
 
+      it('P11: what was claimed just before is not sent either', async () => {
+        const [uid = ''] = await add(1);
+        const claim = await claimed(uid);
+        await freeze();
+        expect(await store.hold(claim)).toBeUndefined();
+      });
+
       it('P1: the denial of a probe stays one: its token is not sent for the third time', async () => {
         const [uid = ''] = await add(1);
         const claim = await claimed(uid);
@@ -218,6 +225,28 @@ export function clientBudgetContract(name: string, open: () => Promise<RotationS
         const { whileFrozen: _none, ...final } = denied() as Extract<RotationChange, { kind: 'denied' }>;
         expect(await store.save(saveOf(claim, final))).toBe('saved');
         expect(await stateOf(uid)).toBe('REAUTHORIZATION_REQUIRED');
+      });
+
+      it('P11: is not for the brake while an operator has accepted denials, and is for the operator', async () => {
+        const brake = {
+          code: 'invalid_grant',
+          since: 0,
+          decide: () => ({ lastError: error('x'), probeAt: 0 }),
+        };
+        const byBrake = (): ReturnType<typeof freeze> =>
+          subject.freezes.freeze('c', { reason: 'storm', by: 'replicas/r' }, brake);
+        const [uid = ''] = await add(1);
+        await deny(uid);
+        await freeze();
+        expect(await subject.freezes.thaw('c', true)).toBe(true);
+        expect(await byBrake()).toEqual({ frozen: false, reconsidered: 0 });
+        expect(await stateOf(uid)).toBe('REAUTHORIZATION_REQUIRED');
+        await add(2);
+        const { claims } = await claimDue();
+        expect(claims.map(({ canary }) => canary)).toEqual([undefined, undefined]);
+        expect(await freeze()).toEqual({ frozen: true, reconsidered: 0 });
+        expect(await subject.freezes.thaw('c', false)).toBe(true);
+        expect(await byBrake()).toEqual({ frozen: true, reconsidered: 1 });
       });
 
       it('P11: takes back the denials of the same kind and time, but not those of probes', async () => {

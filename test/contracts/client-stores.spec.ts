@@ -90,7 +90,7 @@ describe('an OAuth client in PostgreSQL', () => {
     const moved = await clients.replaceClient(row('changing', { uid, issuer: 'https://b.example' }), 2, true);
     expect(moved?.canary).toBe('changed');
     await freezes.freeze('changing', { reason: 'why', by: 'workloads/admin' });
-    await freezes.thaw('changing');
+    await freezes.thaw('changing', false);
     const again = await clients.replaceClient(row('changing', { uid, clientId: 'other' }), 4, true);
     expect(again?.canary).toBe('thawed');
   });

@@ -127,7 +127,7 @@ export class Interleaving {
     troubles: ReadonlyArray<{ operation: Operation; trouble: Trouble }>,
     { maxConcurrent, leastDenials }: { readonly maxConcurrent: number; readonly leastDenials: number },
   ) {
-    this.world.stormLimits = { windowMs: 60_000, leastDenials, leastShare: 0.5 };
+    this.world.stormLimits = { denials: leastDenials, latest: 10, windowMs: 60_000 };
     this.world.database.patchClient('c', (client) => ({ ...client, maxConcurrent }));
     this.steps = [...steps];
     this.seats = ['r1', 'r2', 'r3'].map((name) => ({
@@ -176,7 +176,7 @@ export class Interleaving {
     // ended each time: a canary that is denied brings the next one.
     for (const ms of [61_000, 3_600_000, 3_600_000, 3_600_000, 3_600_000]) {
       this.world.clock.advance(ms);
-      this.run(this.seats[0]!, (replica) => replica.freezes.thaw('c'));
+      this.run(this.seats[0]!, (replica) => replica.freezes.thaw('c', false));
       await this.untilAllIsDone();
       this.run(this.seats[0]!, (replica) => replica.due().tick());
       await this.untilAllIsDone();
@@ -255,7 +255,7 @@ export class Interleaving {
         this.run(this.seats[0]!, ({ freezes }) => freezes.freeze('c', { reason: 'scripted', by: 'a test' }));
         return;
       case 'thaw':
-        this.run(this.seats[0]!, ({ freezes }) => freezes.thaw('c'));
+        this.run(this.seats[0]!, ({ freezes }) => freezes.thaw('c', false));
         return;
       case 'failover':
         this.failover();

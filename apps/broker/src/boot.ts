@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { Breakers, Directory, HeldTokens, Membership, messageOf, PendingSaves } from '#libs/core';
+import { Directory, HeldTokens, Membership, messageOf, PendingSaves, type RotationGates } from '#libs/core';
 import type { GrpcServer } from '#libs/grpc';
 import { connectionFigures, FleetClock } from '#libs/postgres';
 import { secure } from '#libs/web';
 import type { BrokerConfig } from './broker-config.js';
 import { Lifecycle } from './lifecycle.js';
 import { EdgeModule } from './modules/edge.module.js';
-import { GRPC_SERVER, type Foundation } from './modules/foundation.js';
+import { GATES, GRPC_SERVER, type Foundation } from './modules/foundation.js';
 import { PersistenceModule } from './modules/persistence.module.js';
 import { RotationModule } from './modules/rotation.module.js';
 import { UseCasesModule } from './modules/use-cases.module.js';
@@ -51,7 +51,7 @@ export async function boot(foundation: Foundation): Promise<RunningBroker> {
   const pending = app.get(PendingSaves);
   const membership = app.get(Membership);
   const directory = app.get(Directory);
-  const breakers = app.get(Breakers);
+  const { breakers, slots } = app.get<RotationGates>(GATES);
   metrics.observe({
     clients: () =>
       directory.all().map(({ id, freeze }) => ({
@@ -65,6 +65,7 @@ export async function boot(foundation: Foundation): Promise<RunningBroker> {
     objection: () => membership.objection,
     replicas: () => membership.replicas,
     spool: () => foundation.spool.load,
+    waitingReads: () => slots.waiting,
   });
   // Who may what, and what time it is, before the first caller and the first claim.
   await app.get(FleetClock).sync(database.main);

@@ -151,8 +151,8 @@ describe('brokerctl', () => {
           frozen.push(`freeze ${id}: ${reason}`);
           return CLIENT;
         },
-        thaw: async (_caller, id, reason) => {
-          frozen.push(`thaw ${id}: ${reason}`);
+        thaw: async (_caller, id, reason, acceptDenials) => {
+          frozen.push(`thaw ${id}: ${reason}${acceptDenials ? 'denials accepted' : ''}`);
           return CLIENT;
         },
       },
@@ -436,7 +436,13 @@ describe('brokerctl', () => {
       err: '',
     });
     expect((await brokerctl(['clients', 'thaw', 'indicium'])).out).toMatch(/^clients\/indicium is thawed\./);
-    expect(frozen).toEqual(['freeze indicium: a restored backup', 'thaw indicium: ']);
+    const accepted = await brokerctl(['clients', 'thaw', 'indicium', '--accept-denials']);
+    expect(accepted.out).toMatch(/Denials are final for two hours/);
+    expect(frozen).toEqual([
+      'freeze indicium: a restored backup',
+      'thaw indicium: ',
+      'thaw indicium: denials accepted',
+    ]);
     const shown = await brokerctl(['clients', 'get', 'indicium']);
     expect(shown.out).toMatch(/frozen +2026-05-01T11:59:00Z \(1m ago\) by replicas\/r1: 5 of 5 were denied/);
   });

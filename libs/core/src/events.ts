@@ -80,7 +80,13 @@ export type BrokerEvent =
       /** How many denials were taken back: they are in doubt now. */
       readonly reconsidered: number;
     }
-  | { readonly type: 'client.thawed'; readonly client: string; readonly reason: string; readonly by: string }
+  | {
+      readonly type: 'client.thawed';
+      readonly client: string;
+      readonly reason: string;
+      readonly by: string;
+      readonly acceptDenials: boolean;
+    }
   | { readonly type: 'canary.proved'; readonly client: string; readonly canary: Canary }
   | { readonly type: 'database.away'; readonly during: string; readonly error: string }
   | { readonly type: 'database.back'; readonly during: string }

@@ -18,6 +18,8 @@ export interface MetricSources {
   readonly replicas: () => Readonly<Record<ReplicaState, number>>;
   /** How many attempts the spool holds, and about how many bytes they take. */
   readonly spool: () => { readonly attempts: number; readonly bytes: number };
+  /** How many reads wait for a slot. */
+  readonly waitingReads: () => number;
   /** The OAuth clients as this replica knows them. */
   readonly clients: () => readonly ClientGauges[];
 }
@@ -77,6 +79,7 @@ export class Metrics {
   observe(sources: MetricSources): void {
     const stats = new CachedStats(sources.stats);
     this.gauge('held_connections', 'Connections whose tokens this replica holds.', sources.heldConnections);
+    this.gauge('waiting_reads', 'Reads that wait for a slot.', sources.waitingReads);
     this.gauge('pending_saves', 'Answers that wait for the database.', sources.pendingSaves);
     this.gauge('spool_attempts', 'Attempts in the spool.', () => sources.spool().attempts);
     this.gauge('spool_bytes', 'About how many bytes the spool takes.', () => sources.spool().bytes);

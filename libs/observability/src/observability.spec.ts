@@ -66,6 +66,7 @@ describe('metrics', () => {
     replicas: () => ({ LIVE: 2, PENDING: 0, SILENT: 1, DRAINED: 0, LOST: 0 }),
     spool: () => ({ attempts: 3, bytes: 4_096 }),
     clients: () => [],
+    waitingReads: () => 0,
   };
 
   it('tell rotations, connections, what is overdue, and reads', async () => {
@@ -76,6 +77,7 @@ describe('metrics', () => {
       heldConnections: () => 7,
       pendingSaves: () => 2,
       objection: () => ({ code: 'frozen' as const }),
+      waitingReads: () => 5,
       clients: () => [
         { client: 'c', frozen: true, breakerOpen: false },
         { client: 'd', frozen: false, breakerOpen: true },
@@ -99,6 +101,7 @@ describe('metrics', () => {
     expect(text).toContain('token_broker_reauthorizations_due{within="7d"} 4');
     expect(text).toContain('token_broker_held_connections 7');
     expect(text).toContain('token_broker_pending_saves 2');
+    expect(text).toContain('token_broker_waiting_reads 5');
     expect(text).toContain('token_broker_database_up 1');
     expect(text).toContain('token_broker_spending_stopped{cause="frozen"} 1');
     expect(text).toContain('token_broker_spending_stopped{cause="not_admitted"} 0');

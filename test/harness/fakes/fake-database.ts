@@ -64,6 +64,8 @@ export class FakeDatabase {
   readonly rows = new Map<string, FakeRow>();
   /** The OAuth clients; a connection of another one counts as one of a client with the sample's settings. */
   readonly clients = new Map<string, OAuthClient>([['c', sampleClient()]]);
+  /** Until when an operator has accepted the denials of an OAuth client. */
+  readonly denialsAcceptedUntil = new Map<string, number>();
   private readonly budgets = new Map<string, FakeBudget>();
   /** How often each operation was begun. */
   readonly calls = new Map<Operation, number>();

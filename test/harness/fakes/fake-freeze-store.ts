@@ -14,23 +14,28 @@ export class FakeFreezeStore implements FreezeStore {
     reconsider?: Reconsider,
   ): Promise<{ frozen: boolean; reconsidered: number }> {
     return this.database.run('freeze', () => {
-      const frozen = this.database.client(clientId).freeze === undefined;
+      const accepted = (this.database.denialsAcceptedUntil.get(clientId) ?? 0) > this.database.clock.now();
+      const isFrozen = this.database.client(clientId).freeze !== undefined;
+      const frozen = !isFrozen && !(reconsider && accepted);
       if (frozen) {
         const at = this.database.clock.now();
         this.database.patchClient(clientId, (client) => ({ ...client, freeze: { ...freeze, at } }));
       }
-      const alike = reconsider ? this.deniedAlike(clientId, reconsider) : [];
+      const alike = frozen && reconsider ? this.deniedAlike(clientId, reconsider) : [];
       if (reconsider) for (const row of alike) this.takeBack(row, reconsider);
       return { frozen, reconsidered: alike.length };
     });
   }
 
-  async thaw(clientId: string): Promise<boolean> {
+  async thaw(clientId: string, acceptDenials: boolean): Promise<boolean> {
     return this.database.run('thaw', () => {
-      const { freeze, ...client } = this.database.client(clientId);
+      const { freeze, canary: _before, ...client } = this.database.client(clientId);
       if (!freeze) return false;
-      const revision = client.revision + 1;
-      this.database.patchClient(clientId, () => ({ ...client, revision, canary: 'thawed' }));
+      const thawed = { ...client, revision: client.revision + 1 };
+      this.database.patchClient(clientId, () => (acceptDenials ? thawed : { ...thawed, canary: 'thawed' }));
+      const until = this.database.clock.now() + 2 * 3_600_000;
+      if (acceptDenials) this.database.denialsAcceptedUntil.set(clientId, until);
+      else this.database.denialsAcceptedUntil.delete(clientId);
       return true;
     });
   }

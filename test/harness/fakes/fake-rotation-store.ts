@@ -138,7 +138,8 @@ export class FakeRotationStore implements RotationStore {
         throw new StoreUnavailableError('scripted: the session is gone');
       }
       const mine = attempt?.id === claim.attempt.id && attempt.deadlineAt > this.clock.now();
-      if (mine && SPENDING_STATES.includes(state)) return new HeldRow(this.database, row, release);
+      const frozen = this.database.client(row.connection.clientId).freeze !== undefined;
+      if (mine && !frozen && SPENDING_STATES.includes(state)) return new HeldRow(this.database, row, release);
       release();
       return undefined;
     });

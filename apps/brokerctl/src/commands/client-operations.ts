@@ -15,6 +15,10 @@ interface ReasonOption {
   readonly reason?: string;
 }
 
+interface ThawOptions extends ReasonOption {
+  readonly acceptDenials?: boolean;
+}
+
 /** `brokerctl clients status`, `freeze` and `thaw` */
 export function addClientOperations(clients: Command, terminal: Terminal): void {
   addStatus(clients, terminal);
@@ -36,12 +40,18 @@ export function addClientOperations(clients: Command, terminal: Terminal): void 
     .description('end a freeze; one rotation at a time has to prove it before its connections follow')
     .argument('<name>', NAME)
     .option('--reason <text>', 'why, for the log')
+    .option(
+      '--accept-denials',
+      'the denials were right: nothing has to be proved, and for two hours denials are final',
+    )
     .action(
-      action<ReasonOption>(terminal, async (session, [name = ''], { reason = '' }) => {
+      action<ThawOptions>(terminal, async (session, [name = ''], { reason = '', acceptDenials = false }) => {
         const { clients: service } = session.broker;
-        const request = { name: clientName(name), reason };
+        const request = { name: clientName(name), reason, acceptDenials };
         const { client } = await session.call(service.thawClient.bind(service), request);
-        const next = 'One rotation has to be granted before the others follow';
+        const next = acceptDenials
+          ? 'Denials are final for two hours'
+          : 'One rotation has to be granted before the others follow';
         session.show(client ?? {}, ENUMS, () => `${clientName(name)} is thawed. ${next}.`);
       }),
     );

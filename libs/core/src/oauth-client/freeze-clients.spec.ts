@@ -46,14 +46,14 @@ describe('P11: an operator', () => {
 
   it('thaws, and the OAuth client has to prove itself; whoever remembers its failures forgets them', async () => {
     const { revision } = await freezing.freeze(OPERATOR, 'c', 'why');
-    const thawed = await freezing.thaw(OPERATOR, 'c', '');
+    const thawed = await freezing.thaw(OPERATOR, 'c', '', false);
     expect(thawed).toMatchObject({ canary: 'thawed', revision: revision + 1 });
     expect(thawed.freeze).toBeUndefined();
     expect(events.ofType('client.thawed')).toMatchObject([{ client: 'clients/c', by: 'workloads/ops' }]);
   });
 
   it('is told where it makes no sense', async () => {
-    await expect(freezing.thaw(OPERATOR, 'c', '')).rejects.toEqual(aRefusal('STATE_CONFLICT'));
+    await expect(freezing.thaw(OPERATOR, 'c', '', false)).rejects.toEqual(aRefusal('STATE_CONFLICT'));
     await expect(freezing.freeze(OPERATOR, 'c', ' ')).rejects.toEqual(aRefusal('INVALID_REQUEST'));
     await expect(freezing.freeze(OPERATOR, 'c', 'x'.repeat(256))).rejects.toEqual(
       aRefusal('INVALID_REQUEST'),
@@ -66,7 +66,7 @@ describe('P11: an operator', () => {
 
   it('P8: who only reads may do neither', async () => {
     await expect(freezing.freeze(READER, 'c', 'why')).rejects.toEqual(aRefusal('ACCESS_DENIED'));
-    await expect(freezing.thaw(READER, 'c', '')).rejects.toEqual(aRefusal('ACCESS_DENIED'));
+    await expect(freezing.thaw(READER, 'c', '', false)).rejects.toEqual(aRefusal('ACCESS_DENIED'));
     expect(world.database.client('c').freeze).toBeUndefined();
   });
 });

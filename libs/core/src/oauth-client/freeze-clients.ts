@@ -34,16 +34,19 @@ export class ClientFreezing {
     return this.afterwards(id);
   }
 
-  /** Ends a freeze: one rotation at a time has to prove the OAuth client first. */
-  async thaw(caller: Workload, id: string, reason: string): Promise<OAuthClient> {
+  /**
+   * Ends a freeze: one rotation at a time has to prove the OAuth client first.
+   * @param acceptDenials the denials were right, and those that follow are: none is reconsidered for two hours
+   */
+  async thaw(caller: Workload, id: string, reason: string, acceptDenials: boolean): Promise<OAuthClient> {
     requireRole(caller, 'OPERATOR');
     const why = checkedReason(reason);
     await this.existing(id);
-    if (!(await this.store.thaw(id))) {
+    if (!(await this.store.thaw(id, acceptDenials))) {
       throw BrokerError.of('STATE_CONFLICT', `${clientName(id)} is not frozen.`);
     }
     const by = workloadName(caller.id);
-    this.events.emit({ type: 'client.thawed', client: clientName(id), reason: why, by });
+    this.events.emit({ type: 'client.thawed', client: clientName(id), reason: why, by, acceptDenials });
     return this.afterwards(id);
   }
 

@@ -6,7 +6,8 @@ export interface FreezeStore {
   /**
    * Freezes an OAuth client, for all replicas from the next claim on, and takes denials back in the same
    * transaction, so that none is missed that another replica saves meanwhile.
-   * @param reconsider which: those with this code since then, but for probes; `decide` says what each becomes
+   * @param reconsider given by the storm brake: which denials are taken back, those with this code since then,
+   *   but for probes; `decide` says what each becomes. Nothing happens while an operator has accepted denials
    * @returns whether it was not frozen before, and how many denials were taken back
    */
   freeze(
@@ -18,8 +19,11 @@ export interface FreezeStore {
       readonly decide: (denied: Connection) => { readonly lastError: LastError; readonly probeAt: number };
     },
   ): Promise<{ readonly frozen: boolean; readonly reconsidered: number }>;
-  /** Ends a freeze; one rotation has to prove the OAuth client. `false` where it is not frozen. */
-  thaw(clientId: string): Promise<boolean>;
+  /**
+   * Ends a freeze; `false` where it is not frozen. One rotation has to prove the OAuth client, unless an operator
+   * says that the denials were right: then the storm brake lets them pass for a while.
+   */
+  thaw(clientId: string, acceptDenials: boolean): Promise<boolean>;
   /**
    * Ends a canary; `false` where it is another one by now. After a thaw, client credentials prove nothing for
    * refresh tokens, where there are any.

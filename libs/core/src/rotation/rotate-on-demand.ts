@@ -1,5 +1,5 @@
 import { sleep, type Clock } from '../clock.js';
-import type { Connection, LastError } from '../connection/connection.js';
+import type { Connection } from '../connection/connection.js';
 import type { Variant } from '../connection/variant.js';
 import type { Refusal } from '../errors.js';
 import type { RotationTrigger } from '../events.js';
@@ -12,6 +12,7 @@ import {
   shuttingDown,
   tooManyWaiting,
 } from '../connection/refusals.js';
+import { FailedVariants } from './failed-variants.js';
 import type { ClaimRequest, DemandClaim, RotationStore } from './ports.js';
 import type { RotationGates } from './gates.js';
 import type { Rotator } from './rotator.js';
@@ -25,10 +26,6 @@ export interface ChangeHints {
 }
 
 const POLL_EVERY_MS = 250;
-
-/** How long a variant that the authorization server refused is not asked for again. */
-const VARIANT_BACKOFF_MS = 30_000;
-const MOST_FAILED_VARIANTS = 10_000;
 
 /** How much of the wait for a budget is left to chance, so that waiters do not come back together. */
 const JITTER = 0.5;
@@ -58,15 +55,13 @@ export type DemandResult<T> =
 export class DemandRotations {
   private stopped = false;
   private readonly running = new Set<Promise<unknown>>();
-  private readonly failedVariants = new Map<
-    string,
-    { readonly notBefore: number; readonly lastError: LastError }
-  >();
-
+  private readonly failedVariants: FailedVariants;
   /** When the budget of an OAuth client was last found without room. */
   private readonly lacks = new Map<string, Lack & { readonly at: number }>();
 
-  constructor(private readonly parts: DemandParts) {}
+  constructor(private readonly parts: DemandParts) {
+    this.failedVariants = new FailedVariants(parts.clock);
+  }
 
   /** Nothing is claimed after this; resolves when the rotations under way have come to their end. */
   async stop(): Promise<void> {
@@ -147,7 +142,7 @@ export class DemandRotations {
       if (claimed.kind === 'frozen') return { refusal: clientFrozen(clientId, claimed.freeze) };
       if (claimed.kind !== 'claimed') return claimed;
       const outcome = await rotator.rotate(claimed.claim, variant, trigger);
-      this.remember(uid, variant, outcome);
+      this.failedVariants.remember(uid, variant, outcome);
       return outcome.kind === 'superseded' ? { kind: 'busy' } : { outcome };
     } finally {
       trialOver();
@@ -175,21 +170,9 @@ export class DemandRotations {
     return serverDown(cause.code, cause.description, retryInMs);
   }
 
-  /** A variant that the server refuses waits by itself: the connection's other tokens have no part in it. */
   private refusalForVariant(uid: string, variant: Variant): Refusal | undefined {
-    const failed = this.failedVariants.get(`${uid} ${variant.key}`);
-    if (!failed || failed.notBefore <= this.parts.clock.now()) return undefined;
-    const { code, description } = failed.lastError;
-    return serverDown(code, description, failed.notBefore - this.parts.clock.now());
-  }
-
-  private remember(uid: string, variant: Variant, outcome: SpendOutcome): void {
-    const key = `${uid} ${variant.key}`;
-    this.failedVariants.delete(key);
-    if (outcome.kind !== 'released' || variant.key === '' || outcome.change.kind !== 'released') return;
-    if (this.failedVariants.size >= MOST_FAILED_VARIANTS) this.failedVariants.clear();
-    const { lastError } = outcome.change;
-    this.failedVariants.set(key, { notBefore: this.parts.clock.now() + VARIANT_BACKOFF_MS, lastError });
+    const failed = this.failedVariants.failureOf(uid, variant);
+    return failed && serverDown(failed.lastError.code, failed.lastError.description, failed.waitMs);
   }
 
   /** While the authorization server is in trouble, callers do not hammer it: they learn when to come back. */

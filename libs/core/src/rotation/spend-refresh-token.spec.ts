@@ -54,6 +54,9 @@ describe('a rotation that is granted', () => {
     replica.endpoint.grants = { expiresInMs: 1_000_000, scopes: ['a'] };
     const now = world.clock.now();
     await replica.rotate();
+    const { dueAt = 0 } = world.connection();
+    expect(dueAt - now).toBeGreaterThan(400_000);
+    expect(dueAt - now).toBeLessThanOrEqual(500_000);
     expect(world.connection()).toMatchObject({
       scopes: ['a'],
       dueAt: now + Math.floor(1_000_000 * (0.495 - 0.09 * phaseOf('uid-1'))),

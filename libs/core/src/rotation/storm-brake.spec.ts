@@ -5,6 +5,7 @@ import {
   withFakeTimers,
   type FakeReplica,
 } from '../../../../test/harness/fakes/index.js';
+import type { LastError } from '../connection/connection.js';
 import { DEFAULT_VARIANT } from '../connection/variant.js';
 
 withFakeTimers();
@@ -27,7 +28,7 @@ const deny = async (uid: string, by = replica): Promise<string> => {
   return (await by.rotate(uid)).kind;
 };
 const isFrozen = (): boolean => world.database.client('c').freeze !== undefined;
-const thaw = async (): Promise<void> => void (await replica.freezes.thaw('c'));
+const thaw = async (): Promise<void> => void (await replica.freezes.thaw('c', false));
 
 describe('P11: when many connections are denied at once', () => {
   it('the OAuth client is frozen, nothing is given up, and the operator is called', async () => {
@@ -37,7 +38,7 @@ describe('P11: when many connections are denied at once', () => {
     expect(states(0, 5)).toEqual(Array.from({ length: 5 }, () => 'IN_DOUBT'));
     expect(world.database.client('c').freeze).toMatchObject({
       by: 'replicas/replica-1',
-      reason: '5 of 5 rotations within 60 s were denied (invalid_grant).',
+      reason: '5 of the latest 5 rotations were denied within 60 s (invalid_grant).',
     });
     expect(world.events.ofType('client.frozen')).toMatchObject([{ client: 'clients/c', reconsidered: 4 }]);
     for (let i = 0; i < 5; i += 1) {
@@ -49,14 +50,28 @@ describe('P11: when many connections are denied at once', () => {
 
   it('what is under way then is in doubt as well, on every replica', async () => {
     const other = world.replica('replica-2');
-    const late = await Promise.all(['uid-10', 'uid-11'].map((uid) => other.claim(uid)));
-    for (let i = 0; i < 5; i += 1) await deny(`uid-${i}`);
+    const doors: Array<() => void> = [];
+    other.endpoint.pace = (point) =>
+      point === 'from the server' ? new Promise((resolve) => doors.push(resolve)) : Promise.resolve();
     other.endpoint.plan('final', 'final');
-    for (const claim of late) {
-      const outcome = await other.spender.spend(claim, DEFAULT_VARIANT);
+    const late = ['uid-10', 'uid-11'].map((uid) => other.rotate(uid));
+    await settle();
+    for (let i = 0; i < 5; i += 1) await deny(`uid-${i}`);
+    for (const letOut of doors) letOut();
+    for (const outcome of await Promise.all(late)) {
       expect(outcome).toMatchObject({ kind: 'doubted', failure: { code: 'invalid_grant' } });
     }
     expect(states(10, 12)).toEqual(['IN_DOUBT', 'IN_DOUBT']);
+  });
+
+  it('what was claimed and not yet sent is not sent', async () => {
+    const other = world.replica('replica-2');
+    const claim = await other.claim('uid-10');
+    for (let i = 0; i < 5; i += 1) await deny(`uid-${i}`);
+    expect(await other.spender.spend(claim, DEFAULT_VARIANT)).toMatchObject({ kind: 'superseded' });
+    expect(world.server.ledger).toHaveLength(5);
+    expect(world.connection('uid-10')).toMatchObject({ state: 'ACTIVE' });
+    expect(world.connection('uid-10').attempt).toBeUndefined();
   });
 
   it('nobody can spend anything: not the scheduler, not a read, not an operator', async () => {
@@ -73,7 +88,7 @@ describe('P11: when many connections are denied at once', () => {
         async () => undefined,
       );
       expect(await asked).toMatchObject({
-        refusal: { reason: 'CLIENT_FROZEN', message: expect.stringContaining('5 of 5') },
+        refusal: { reason: 'CLIENT_FROZEN', message: expect.stringContaining('5 of the latest 5') },
       });
     }
     expect(world.server.ledger).toHaveLength(sent);
@@ -96,7 +111,7 @@ describe('P11: when many connections are denied at once', () => {
 
   it.each([
     ['four denials', ['d', 'd', 'd', 'd']],
-    ['five among many that are granted', ['g', 'd', 'g', 'd', 'g', 'd', 'g', 'd', 'g', 'g', 'd']],
+    ['five among more that are granted', ['d', 'g', 'd', 'g', 'd', 'g', 'd', 'g', 'g', 'g', 'd']],
     ['five that are a minute apart', ['d', 'd', 'd', 'd', 'wait', 'd']],
   ])('%s are no storm', async (_what, deeds) => {
     let next = 0;
@@ -105,6 +120,21 @@ describe('P11: when many connections are denied at once', () => {
       else if (deed === 'd') expect(await deny(`uid-${next++}`)).toBe('denied');
       else expect((await replica.rotate(`uid-${next++}`)).kind).toBe('rotated');
     }
+    expect(isFrozen()).toBe(false);
+  });
+
+  it('a fleet that went well until now does not outweigh what begins', async () => {
+    for (let i = 0; i < 100; i += 1) replica.brake.granted('c');
+    for (let i = 0; i < 5; i += 1) await deny(`uid-${i}`);
+    expect(isFrozen()).toBe(true);
+  });
+
+  it('denials for different reasons are different things', async () => {
+    const { brake } = replica;
+    const error = (code: string): LastError => ({ code, description: '', at: 0 });
+    for (let i = 0; i < 4; i += 1)
+      await brake.denied(world.connection('uid-0'), error('invalid_grant'), undefined);
+    for (let i = 0; i < 4; i += 1) await brake.denied(world.connection('uid-0'), error('other'), undefined);
     expect(isFrozen()).toBe(false);
   });
 
@@ -163,6 +193,19 @@ describe('P11: after the thaw', () => {
       reason: 'The first rotation after the thaw was denied (invalid_grant).',
     });
     expect(states().filter((state) => state === 'REAUTHORIZATION_REQUIRED')).toEqual([]);
+  });
+});
+
+describe('P7: where an operator says that the denials were right', () => {
+  it('nothing has to be proved, and denials are final for a while, however many come', async () => {
+    for (let i = 0; i < 5; i += 1) await deny(`uid-${i}`);
+    await replica.freezes.thaw('c', true);
+    world.clock.advance(3_590_000);
+    replica.endpoint.plan(...Array.from({ length: 12 }, () => 'final' as const));
+    await replica.due().tick();
+    await replica.rotator.idle();
+    expect(isFrozen()).toBe(false);
+    expect(states()).toEqual(Array.from({ length: 12 }, () => 'REAUTHORIZATION_REQUIRED'));
   });
 });
 

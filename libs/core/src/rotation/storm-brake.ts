@@ -10,26 +10,25 @@ import { STRICTEST } from './rotation-profile.js';
 import type { FreezeStore } from './freeze-store.js';
 import type { RotationChange } from './ports.js';
 
-/** When the brake trips. */
+/** When the brake trips: that many of the latest rotations that the server concluded, within that time. */
 export interface StormLimits {
+  readonly denials: number;
+  readonly latest: number;
   readonly windowMs: number;
-  /** Denials with the same code within the window. */
-  readonly leastDenials: number;
-  /** Their share of the rotations that were concluded by the server's word. */
-  readonly leastShare: number;
 }
 
-/** Five denials within a minute, and half of all that were granted or denied. */
-export const STORM_LIMITS: StormLimits = { windowMs: 60_000, leastDenials: 5, leastShare: 0.5 };
+/** Five of the latest ten within a minute. */
+export const STORM_LIMITS: StormLimits = { denials: 5, latest: 10, windowMs: 60_000 };
 
 /** How long a freeze that could not be stored waits for its next try. */
 const RETRY_MS = 1_000;
 
-/** What the server concluded within one second. */
-interface Second {
+/** What the server concluded about one rotation. */
+interface Conclusion {
+  /** Of the monotonic clock. */
   readonly at: number;
-  granted: number;
-  readonly denied: Map<string, number>;
+  /** The code of a denial; `undefined` for a token. */
+  readonly denied: string | undefined;
 }
 
 /** What the brake needs. */
@@ -49,14 +48,14 @@ export interface StormBrakeParts {
  * doubts, and those just before it are taken back. Each replica counts for itself; the freeze holds for all.
  */
 export class StormBrake {
-  private readonly seconds = new Map<string, Second[]>();
+  private readonly latest = new Map<string, Conclusion[]>();
   private readonly freezing = new Map<string, Promise<void>>();
 
   constructor(private readonly parts: StormBrakeParts) {}
 
   /** A rotation was granted. */
   granted(clientId: string): void {
-    this.secondOf(clientId).granted += 1;
+    this.conclude(clientId, undefined);
   }
 
   /**
@@ -65,28 +64,23 @@ export class StormBrake {
    */
   async denied(connection: Connection, error: LastError, canary: Canary | undefined): Promise<void> {
     const { clientId } = connection;
-    const { denied } = this.secondOf(clientId);
-    denied.set(error.code, (denied.get(error.code) ?? 0) + 1);
-    const reason = this.reasonToFreeze(clientId, error.code, canary);
-    if (reason === undefined) return;
-    if (!this.freezing.has(clientId)) {
-      this.seconds.delete(clientId);
-      await this.freeze(clientId, reason, error);
-    }
+    const latest = this.conclude(clientId, error.code);
+    const reason = this.reasonToFreeze(latest, error.code, canary);
+    if (reason === undefined || this.freezing.has(clientId)) return;
+    this.latest.delete(clientId);
+    await this.freeze(clientId, reason, error);
   }
 
-  private reasonToFreeze(clientId: string, code: string, canary: Canary | undefined): string | undefined {
+  private reasonToFreeze(
+    latest: readonly Conclusion[],
+    code: string,
+    canary: Canary | undefined,
+  ): string | undefined {
     if (canary === 'thawed') return `The first rotation after the thaw was denied (${code}).`;
-    const { leastDenials, leastShare, windowMs } = this.parts.limits;
-    let denials = 0;
-    let concluded = 0;
-    for (const { granted, denied } of this.seconds.get(clientId) ?? []) {
-      denials += denied.get(code) ?? 0;
-      concluded += granted;
-      for (const count of denied.values()) concluded += count;
-    }
-    if (denials < leastDenials || denials < leastShare * concluded) return undefined;
-    return `${denials} of ${concluded} rotations within ${windowMs / 1_000} s were denied (${code}).`;
+    const { denials, windowMs } = this.parts.limits;
+    const alike = latest.filter(({ denied }) => denied === code).length;
+    if (alike < denials) return undefined;
+    return `${alike} of the latest ${latest.length} rotations were denied within ${windowMs / 1_000} s (${code}).`;
   }
 
   private async freeze(clientId: string, reason: string, { code }: LastError): Promise<void> {
@@ -121,14 +115,14 @@ export class StormBrake {
     }
   }
 
-  private secondOf(clientId: string): Second {
-    const at = Math.floor(this.parts.clock.monotonic() / 1_000);
-    const from = at - this.parts.limits.windowMs / 1_000;
-    const kept = (this.seconds.get(clientId) ?? []).filter((second) => second.at > from);
-    let last = kept.at(-1);
-    if (last?.at !== at) kept.push((last = { at, granted: 0, denied: new Map() }));
-    this.seconds.set(clientId, kept);
-    return last;
+  /** Keeps the latest only: a fleet that goes well for hours does not outweigh what begins now. */
+  private conclude(clientId: string, denied: string | undefined): readonly Conclusion[] {
+    const { latest: most, windowMs } = this.parts.limits;
+    const at = this.parts.clock.monotonic();
+    const before = (this.latest.get(clientId) ?? []).filter((one) => at - one.at < windowMs);
+    const latest = [...before, { at, denied }].slice(-most);
+    this.latest.set(clientId, latest);
+    return latest;
   }
 }
 

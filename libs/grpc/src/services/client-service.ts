@@ -67,8 +67,8 @@ export function clientService(
       client: shown(await freezing.freeze(caller, parseClientName(name), reason)),
     })),
 
-    thawClient: unary(context, async ({ name, reason }, caller) => ({
-      client: shown(await freezing.thaw(caller, parseClientName(name), reason)),
+    thawClient: unary(context, async ({ name, reason, acceptDenials }, caller) => ({
+      client: shown(await freezing.thaw(caller, parseClientName(name), reason, acceptDenials)),
     })),
 
     getClientStatus: unary(context, async (request, caller) => ({

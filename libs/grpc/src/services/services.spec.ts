@@ -437,7 +437,11 @@ describe('the services', () => {
         },
       },
     });
-    const thawed = await call(client, client.thawClient, { name: 'clients/c', reason: '' });
+    const thawed = await call(client, client.thawClient, {
+      name: 'clients/c',
+      reason: '',
+      acceptDenials: false,
+    });
     expect(thawed).toMatchObject({
       response: { client: { freeze: undefined, canary: Client_Canary.THAWED } },
     });

@@ -8,13 +8,19 @@ import { toDate } from './rotation-changes.js';
 
 const FREEZE = `
   UPDATE token_broker.oauth_client SET frozen_at = now(), frozen_reason = $2, frozen_by = $3
-  WHERE id = $1 AND frozen_at IS NULL RETURNING id`;
+  WHERE id = $1 AND frozen_at IS NULL AND (NOT $4::boolean OR coalesce(denials_accepted_until < now(), true))
+  RETURNING id`;
+
+/** Two hours: doubts are probed as late as is safe, and tokens live for an hour or so. */
+const ACCEPTED = `interval '2 hours'`;
 
 /** A thaw is a change: whoever remembers failures of before forgets them. */
 const THAW = `
   UPDATE token_broker.oauth_client
-  SET frozen_at = NULL, frozen_reason = NULL, frozen_by = NULL, canary = 'thawed', revision = revision + 1,
-    updated_at = now()
+  SET frozen_at = NULL, frozen_reason = NULL, frozen_by = NULL,
+    canary = CASE WHEN $2::boolean THEN NULL ELSE 'thawed' END,
+    denials_accepted_until = CASE WHEN $2::boolean THEN now() + ${ACCEPTED} END,
+    revision = revision + 1, updated_at = now()
   WHERE id = $1 AND frozen_at IS NOT NULL RETURNING id`;
 
 const PROVE_CANARY = `
@@ -55,15 +61,15 @@ export class PostgresFreezeStore implements FreezeStore {
   ): Promise<{ frozen: boolean; reconsidered: number }> {
     return translated(() =>
       this.source.transaction(async (manager) => {
-        const frozen = await changes(manager, FREEZE, [clientId, reason, by]);
-        const reconsidered = reconsider ? await takeBack(manager, clientId, reconsider) : 0;
+        const frozen = await changes(manager, FREEZE, [clientId, reason, by, reconsider !== undefined]);
+        const reconsidered = frozen && reconsider ? await takeBack(manager, clientId, reconsider) : 0;
         return { frozen, reconsidered };
       }),
     );
   }
 
-  async thaw(clientId: string): Promise<boolean> {
-    return translated(() => changes(this.source, THAW, [clientId]));
+  async thaw(clientId: string, acceptDenials: boolean): Promise<boolean> {
+    return translated(() => changes(this.source, THAW, [clientId, acceptDenials]));
   }
 
   async proveCanary(clientId: string, canary: Canary, by: Connection['grantType']): Promise<boolean> {

@@ -92,11 +92,16 @@ export const CLAIM_ONE = `
     FOR UPDATE SKIP LOCKED),
   ${CLAIMED_FROM_BUDGET}`;
 
-/** Step 2: the lock, and the attempt still being there; `now()` is when the transaction began. */
+/**
+ * Step 2: the lock, and the attempt still being there; `now()` is when the transaction began. What was claimed
+ * just before its OAuth client was frozen is not sent either.
+ */
 export const HOLD = `
   SELECT * FROM token_broker.connection
   WHERE uid = $1 AND attempt_id = $2 AND state IN ('ACTIVE', 'IN_DOUBT')
     AND attempt_deadline_at > clock_timestamp()
+    AND NOT EXISTS (SELECT FROM token_broker.oauth_client k
+                    WHERE k.id = connection.client_id AND k.frozen_at IS NOT NULL)
   FOR UPDATE`;
 
 /**
