@@ -10,6 +10,7 @@ import { TIMINGS } from './fleet/timings.js';
 import { Revivals, within, type Context } from './inject/context.js';
 import { Injector } from './inject/injector.js';
 import { Steps } from './inject/steps.js';
+import { Operator } from './load/operator.js';
 import { Readers } from './load/readers.js';
 import { Users, usersFor } from './load/users.js';
 import { optionsFrom, type Options } from './options.js';
@@ -76,6 +77,8 @@ async function carryOut(
   try {
     const scripted = new Users(fleet, journal, users);
     await scripted.begin();
+    const operator = new Operator(fleet, journal);
+    operator.begin();
     const readers = new Readers(fleet, journal, users);
     readers.begin();
     const context: Context = { fleet, journal, revivals: new Revivals(journal), taken: new Set() };
@@ -94,6 +97,7 @@ async function carryOut(
       say(`Only ${journal.faults.length} of ${options.faults} faults hit in time.`);
     if (ending === 'caught') {
       scripted.giveUp();
+      await operator.stop();
       context.revivals.giveUp();
       return { records: await recordsNow([]), broken: false };
     }
@@ -103,6 +107,8 @@ async function carryOut(
     await scripted.stop();
     await readers.stop();
     const records = await recordsNow(await lastRotations(fleet));
+    await operator.stop();
+    say(`${operator.thaws} times the storm brake froze an OAuth client, and the operator thawed it.`);
     return { records, broken: ending === 'out of time' };
   } finally {
     stop();
