@@ -108,6 +108,19 @@ describe('a replica as one of the fleet', () => {
     expect(reborn.code).toBeUndefined();
   });
 
+  it('P10: an attempt that is journaled while the database is asked is no sign that it went back', async () => {
+    const { view } = fleet;
+    fleet.view = async () => {
+      const seen = await view.call(fleet);
+      await first.spool.sent({ ...SENDING, attemptNumber: seen.attemptNumber + 1 });
+      fleet.database.attemptNumber = seen.attemptNumber + 1;
+      return seen;
+    };
+    for (let i = 0; i < 3; i += 1) await first.membership.beat();
+    expect(first.code).toBeUndefined();
+    expect(first.spool.known.attemptNumber).toBeGreaterThan(3);
+  });
+
   it('P1: nobody spends after a failover before everybody has replayed what it had settled', async () => {
     const second = new Member(fleet, 'b');
     await second.membership.join();

@@ -2,7 +2,7 @@ import { isStoreUnavailable, type Refusal } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { SpoolReplay } from '../rotation/replay-spool.js';
 import type { SpendingPermit } from '../rotation/spending-permit.js';
-import type { Spool } from '../rotation/spool.js';
+import type { KnownDatabase, Spool } from '../rotation/spool.js';
 import { judgeDatabase } from './judge-database.js';
 import type { DatabaseView, FleetStore, ReplicaIdentity } from './ports.js';
 import { replicaState, type Replica, type ReplicaState } from './replica.js';
@@ -91,9 +91,9 @@ export class Membership implements SpendingPermit {
    */
   async join(): Promise<void> {
     const { store, me, spool, replay } = this.parts;
+    const { known } = spool;
     const before = await store.view(me.spoolId);
-    const known = before.replicas.find(({ spoolId }) => spoolId === me.spoolId);
-    await this.guard(before, known);
+    await this.guard(known, before, this.mineIn(before));
     await store.register(me);
     await replay.run();
     await store.redone(me, spool.known.attemptNumber);
@@ -129,9 +129,11 @@ export class Membership implements SpendingPermit {
 
   private async look(): Promise<void> {
     const { store, me, spool, replay, events } = this.parts;
+    // What is known when the question is asked: attempts that are journaled meanwhile may be later than the answer.
+    const { known } = spool;
     let view = await store.view(me.spoolId);
     const before = this.mineIn(view);
-    const judgement = await this.guard(view, before);
+    const judgement = await this.guard(known, view, before);
     if (view.timeline < 0) return;
     // A database that was put back does not know this life.
     if (before?.bootId !== me.bootId) await store.register(me);
@@ -164,11 +166,12 @@ export class Membership implements SpendingPermit {
 
   /** Stops all spending where the database is not the one that this replica knows. */
   private async guard(
+    known: KnownDatabase,
     view: DatabaseView,
     mine: Replica | undefined,
   ): Promise<'same' | 'failedOver' | 'stop'> {
     const { store, spool, me } = this.parts;
-    const judgement = judgeDatabase(spool.known, mine, view);
+    const judgement = judgeDatabase(known, mine, view);
     if (judgement.kind !== 'stop') return judgement.kind;
     const { reason, detail } = judgement;
     await store.freeze({ reason, detail, by: me.name }, spool.known.attemptNumber);
