@@ -27,7 +27,7 @@ async function main(args: readonly string[]): Promise<number> {
   );
   const programs = findPrograms();
   const runDir = temporaryDirectory('failover');
-  const dismiss = startWatchdog(runDir);
+  const dismiss = startWatchdog(runDir, options.keep);
   const say = (text: string): void => console.log(text);
   const world = new World(options, say);
   let figures: ScenarioFigures[];
@@ -38,11 +38,13 @@ async function main(args: readonly string[]): Promise<number> {
       return runAll(world, options);
     })();
     const outcome = await Promise.race([run, interrupted]);
+    // What is being built goes on until the process ends: the watchdog ends it then.
     if (outcome === 'interrupted') return INTERRUPTED;
     figures = outcome;
   } finally {
-    await end(world, runDir, options, dismiss);
+    await end(world, runDir, options);
   }
+  dismiss();
   const broken = figures.filter(({ verdict }) => verdict === 'broken').map(({ scenario }) => scenario);
   say(JSON.stringify({ scenarios: figures, broken }));
   return broken.length === 0 ? KEPT : BROKEN;
@@ -63,15 +65,9 @@ async function runAll(world: World, options: FailoverOptions): Promise<ScenarioF
 }
 
 /** The brokers first, so that they end in order; then everything in the directory, by process id. */
-async function end(
-  world: World,
-  runDir: string,
-  { keep }: FailoverOptions,
-  dismiss: () => void,
-): Promise<void> {
+async function end(world: World, runDir: string, { keep }: FailoverOptions): Promise<void> {
   await world.stop();
   await endProcessesBelow(runDir);
-  dismiss();
   if (keep) world.say(`Kept: ${runDir}`);
   else rmSync(runDir, { recursive: true, force: true });
 }
