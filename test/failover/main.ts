@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { temporaryDirectory } from '../../apps/dev/src/settings.js';
 import { findPrograms, MissingPackagesError } from './cluster/programs.js';
-import type { ScenarioFigures } from './figures.js';
+import type { ScenarioFigures } from './measured.js';
 import { readOptions, UsageError, type FailoverOptions } from './options.js';
 import { endProcessesBelow } from './processes.js';
 import { reportScenario } from './report.js';
