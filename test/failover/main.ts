@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { temporaryDirectory } from '../../apps/dev/src/settings.js';
 import { findPrograms, MissingPackagesError } from './cluster/programs.js';
 import type { ScenarioFigures } from './measured.js';
-import { readOptions, UsageError, type FailoverOptions } from './options.js';
+import { readOptions, USAGE, UsageError, type FailoverOptions } from './options.js';
 import { endProcessesBelow } from './processes.js';
 import { reportScenario } from './report.js';
 import { runScenario } from './run-scenario.js';
@@ -21,10 +21,12 @@ const INTERRUPTED = 130;
  * dies in several ways. The last line of standard output is one JSON object. See docs/failover.md.
  */
 async function main(args: readonly string[]): Promise<number> {
-  const options = readOptions(
-    args,
-    SCENARIOS.map(({ name }) => name),
-  );
+  const names = SCENARIOS.map(({ name }) => name);
+  if (args.includes('--help')) {
+    console.log(USAGE(names));
+    return KEPT;
+  }
+  const options = readOptions(args, names);
   const programs = findPrograms();
   const runDir = temporaryDirectory('failover');
   const dismiss = startWatchdog(runDir, options.keep);
