@@ -1,8 +1,10 @@
 import type { LedgerJudgement } from '../../apps/dev-as/src/index.js';
 import type { Unhealthy } from './connections.js';
 import type { FailedRotation } from './observe/broker-log.js';
-import { Reader, type ReadFigures } from './observe/readers.js';
+import { Reader } from './observe/readers.js';
 import type { Scenario } from './scenarios/scenario.js';
+import type { Measured, Reads, ScenarioFigures } from './measured.js';
+import { brokenPromises } from './verdict.js';
 import type { World } from './world.js';
 
 /** The moments of a scenario, by `performance.now()`. */
@@ -19,52 +21,6 @@ export interface Moments {
   readonly resumed: number | undefined;
   readonly ended: number;
 }
-
-/** Reads before, during and after. */
-type Reads = Record<'before' | 'during' | 'after', ReadFigures>;
-
-/** What one scenario came to. */
-export interface ScenarioFigures {
-  readonly scenario: string;
-  /** Whether another node was promoted; where not, "promotion" is when the way to the old one was open again. */
-  readonly promotes: boolean;
-  readonly verdict: 'kept' | 'broken';
-  /** Every promise that did not hold, as a sentence. */
-  readonly broken: readonly string[];
-  readonly faultToPromotionMs: number | null;
-  readonly promotionToRestApiMs: number | null;
-  /** Until a client that knows nothing of failovers had a write acknowledged through HAProxy. */
-  readonly promotionToFirstWriteMs: number | null;
-  /** Until each replica had committed its first rotation. */
-  readonly promotionToFirstRotationMs: Record<string, number | null>;
-  readonly rotationsPerMinute: { readonly before: number; readonly after: number };
-  /** Rotations that were answered and could not be saved at once. */
-  readonly answersThatWaited: number;
-  readonly heldReads: Reads;
-  readonly rotatingReads: Reads;
-  readonly writes: {
-    readonly acknowledged: number;
-    readonly lost: number;
-    readonly byOldPrimaryAfterPromotion: number;
-  };
-  readonly doubleSpends: number;
-  /** Refresh tokens that were presented again with an excuse: the probe of a doubt, a plain retry. */
-  readonly presentedAgain: Record<string, number>;
-  readonly chainsKilled: number;
-  readonly failedRotations: Record<string, number>;
-  /** Connections that were put in doubt or ended, and why; some are well again by now. */
-  readonly doubted: Record<string, number>;
-  readonly denied: Record<string, number>;
-  readonly takenOver: number;
-  /** How many connections did not come back to life, and the first of them. */
-  readonly lostLineages: number;
-  readonly notSettled: readonly Unhealthy[];
-  readonly faults: readonly string[];
-  readonly seen: Record<string, string>;
-}
-
-/** The bar of the design brief, section 7. */
-const RESUMED_WITHIN_MS = 30_000;
 
 /** What {@link figuresOf} judges by. */
 export interface Evidence {
@@ -87,7 +43,7 @@ export function figuresOf(world: World, evidence: Evidence): ScenarioFigures {
   const since = (moment: number | undefined): number | null =>
     moment === undefined ? null : Math.round(moment - promoted);
   const failures = world.log.failures(striking, ended);
-  const figures: Omit<ScenarioFigures, 'verdict' | 'broken'> = {
+  const figures: Measured = {
     scenario: scenario.name,
     promotes: scenario.promotes,
     faultToPromotionMs: moments.promoted === undefined ? null : Math.round(moments.promoted - struck),
@@ -120,39 +76,8 @@ export function figuresOf(world: World, evidence: Evidence): ScenarioFigures {
     faults: world.log.faults(striking, ended),
     seen: evidence.seen,
   };
-  const broken = brokenPromises(figures, scenario);
+  const broken = brokenPromises(figures, scenario.losesCommits);
   return { ...figures, verdict: broken.length === 0 ? 'kept' : 'broken', broken };
-}
-
-function brokenPromises(figures: Omit<ScenarioFigures, 'verdict' | 'broken'>, scenario: Scenario): string[] {
-  const { heldReads, rotatingReads, writes, lostLineages } = figures;
-  const late = Object.entries(figures.promotionToFirstRotationMs).filter(
-    ([, ms]) => ms === null || ms > RESUMED_WITHIN_MS,
-  );
-  const heldRefused = ([heldReads.before, heldReads.during, heldReads.after] as const)
-    .flatMap(({ refused }) => Object.values(refused))
-    .reduce((sum, count) => sum + count, 0);
-  const checks: [boolean, string][] = [
-    [figures.faultToPromotionMs === null, 'no node was promoted'],
-    [late.length > 0, `rotations did not resume within 30 s of the promotion: ${JSON.stringify(late)}`],
-    [figures.doubleSpends > 0, `${figures.doubleSpends} refresh tokens were spent twice`],
-    [figures.chainsKilled > 0, `${figures.chainsKilled} lineages were ended for reuse`],
-    [lostLineages > 0, `${lostLineages} connections did not come back to life`],
-    [heldRefused > 0, `${heldRefused} reads of held tokens were refused`],
-    [heldReads.during.slow > 0, `${heldReads.during.slow} reads of held tokens took more than a second`],
-    [
-      rotatingReads.during.needlesslyRefused + rotatingReads.after.needlesslyRefused > 0,
-      'reads were refused although the token that was held still had life',
-    ],
-    [!scenario.losesCommits && writes.lost > 0, `${writes.lost} acknowledged commits are gone`],
-    [scenario.losesCommits && writes.lost === 0, 'no commit was lost: the scenario proves nothing'],
-    [writes.byOldPrimaryAfterPromotion > 0, 'the old primary acknowledged writes after the promotion'],
-    [figures.faults.length > 0, `${figures.faults.length} faults in the brokers' logs`],
-  ];
-  const seen = Object.entries(figures.seen)
-    .filter(([, value]) => value.startsWith('BROKEN'))
-    .map(([what, value]) => `${what}: ${value}`);
-  return [...checks.filter(([isBroken]) => isBroken).map(([, sentence]) => sentence), ...seen];
 }
 
 function ledgerFigures({

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { temporaryDirectory } from '../../apps/dev/src/settings.js';
 import { findPrograms, MissingPackagesError } from './cluster/programs.js';
-import type { ScenarioFigures } from './figures.js';
-import { readOptions, UsageError, type FailoverOptions } from './options.js';
+import type { ScenarioFigures } from './measured.js';
+import { readOptions, USAGE, UsageError, type FailoverOptions } from './options.js';
 import { endProcessesBelow } from './processes.js';
 import { reportScenario } from './report.js';
 import { runScenario } from './run-scenario.js';
@@ -21,13 +21,15 @@ const INTERRUPTED = 130;
  * dies in several ways. The last line of standard output is one JSON object. See docs/failover.md.
  */
 async function main(args: readonly string[]): Promise<number> {
-  const options = readOptions(
-    args,
-    SCENARIOS.map(({ name }) => name),
-  );
+  const names = SCENARIOS.map(({ name }) => name);
+  if (args.includes('--help')) {
+    console.log(USAGE(names));
+    return KEPT;
+  }
+  const options = readOptions(args, names);
   const programs = findPrograms();
   const runDir = temporaryDirectory('failover');
-  const dismiss = startWatchdog(runDir);
+  const dismiss = startWatchdog(runDir, options.keep);
   const say = (text: string): void => console.log(text);
   const world = new World(options, say);
   let figures: ScenarioFigures[];
@@ -38,11 +40,13 @@ async function main(args: readonly string[]): Promise<number> {
       return runAll(world, options);
     })();
     const outcome = await Promise.race([run, interrupted]);
+    // What is being built goes on until the process ends: the watchdog ends it then.
     if (outcome === 'interrupted') return INTERRUPTED;
     figures = outcome;
   } finally {
-    await end(world, runDir, options, dismiss);
+    await end(world, runDir, options);
   }
+  dismiss();
   const broken = figures.filter(({ verdict }) => verdict === 'broken').map(({ scenario }) => scenario);
   say(JSON.stringify({ scenarios: figures, broken }));
   return broken.length === 0 ? KEPT : BROKEN;
@@ -63,15 +67,9 @@ async function runAll(world: World, options: FailoverOptions): Promise<ScenarioF
 }
 
 /** The brokers first, so that they end in order; then everything in the directory, by process id. */
-async function end(
-  world: World,
-  runDir: string,
-  { keep }: FailoverOptions,
-  dismiss: () => void,
-): Promise<void> {
+async function end(world: World, runDir: string, { keep }: FailoverOptions): Promise<void> {
   await world.stop();
   await endProcessesBelow(runDir);
-  dismiss();
   if (keep) world.say(`Kept: ${runDir}`);
   else rmSync(runDir, { recursive: true, force: true });
 }

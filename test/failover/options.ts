@@ -29,7 +29,8 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-const USAGE = (scenarios: readonly string[]): string => `Usage: npm run failover -- [options]
+/** What `--help` says. */
+export const USAGE = (scenarios: readonly string[]): string => `Usage: npm run failover -- [options]
   --scenario NAME        once or more: ${scenarios.join(', ')}
   --connections N        connections that rotate (60)
   --token-ttl SECONDS    life of their access tokens (20)

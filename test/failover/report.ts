@@ -1,4 +1,4 @@
-import type { ScenarioFigures } from './figures.js';
+import type { ScenarioFigures } from './measured.js';
 import type { ReadFigures } from './observe/readers.js';
 
 /** Writes a scenario's figures for a person. */

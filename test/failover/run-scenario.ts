@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { within } from './eventually.js';
-import { figuresOf, type ScenarioFigures } from './figures.js';
+import { figuresOf } from './figures.js';
+import type { ScenarioFigures } from './measured.js';
 import type { Scenario } from './scenarios/index.js';
 import type { World } from './world.js';
 

@@ -7,17 +7,17 @@ import { endProcessesBelow } from './processes.js';
  * Ends what a run left behind when its runner was killed: Patroni and PostgreSQL know nothing of a parent
  * that is gone. It waits at a pipe that only the runner holds the other end of.
  */
-async function watch(dir: string): Promise<void> {
+async function watch(dir: string, keep: boolean): Promise<void> {
   let dismissed = false;
   for await (const chunk of process.stdin) dismissed ||= String(chunk).includes('done');
   if (dismissed) return;
   await endProcessesBelow(dir);
-  rmSync(dir, { recursive: true, force: true });
+  if (!keep) rmSync(dir, { recursive: true, force: true });
 }
 
 /** Starts the watchdog of a run's directory. Calling what it answers dismisses it. */
-export function startWatchdog(dir: string): () => void {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), dir], {
+export function startWatchdog(dir: string, keep: boolean): () => void {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), dir, String(keep)], {
     cwd: '/',
     stdio: ['pipe', 'ignore', 'inherit'],
     detached: true,
@@ -28,5 +28,5 @@ export function startWatchdog(dir: string): () => void {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2] !== undefined) {
-  await watch(process.argv[2]);
+  await watch(process.argv[2], process.argv[3] === 'true');
 }

@@ -1,17 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { freePorts } from '../../../apps/dev/src/settings.js';
 import { eventually } from '../eventually.js';
-import { endProcessesBelow, processesBelow, signal } from '../processes.js';
 import { Daemon } from './daemon.js';
-import { haproxyConfig } from './haproxy-config.js';
 import { callPatroni, readMembers, type Member } from './members.js';
 import { DatabaseNode } from './node.js';
+import { makeDirectory, writePrivate } from './owned-files.js';
 import { patroniConfig, type ClusterSecrets, type ClusterTimings } from './patroni-config.js';
 import type { Account, EtcdApi, Programs } from './programs.js';
+import { Proxy } from './proxy.js';
 
 /** How to build the cluster. */
 export interface ClusterOptions {
@@ -39,28 +37,40 @@ export class DatabaseCluster {
     broker: randomBytes(16).toString('hex'),
   };
   private readonly dir: string;
-  private haproxy: Daemon | undefined;
-  private proxyPort = 0;
 
-  private constructor(private readonly options: ClusterOptions) {
+  private constructor(
+    private readonly options: ClusterOptions,
+    private readonly proxy: Proxy,
+    private readonly ports: readonly number[],
+  ) {
     this.dir = join(options.runDir, 'cluster');
   }
 
   /** Starts everything and waits for a leader with a synchronous standby and a third node. */
   static async start(options: ClusterOptions): Promise<DatabaseCluster> {
-    const cluster = new DatabaseCluster(options);
+    const [proxyPort = 0, ...ports] = await freePorts(3 + 2 * NODES);
+    const { runDir, programs, account } = options;
+    const dir = join(runDir, 'cluster');
+    makeDirectory(dir, account);
+    const proxy = new Proxy({
+      dir: join(dir, 'haproxy'),
+      port: proxyPort,
+      program: programs.haproxy,
+      account,
+    });
+    const cluster = new DatabaseCluster(options, proxy, ports);
     await cluster.startParts();
     return cluster;
   }
 
   /** The broker's `DATABASE_URL`: through HAProxy. */
   get databaseUrl(): string {
-    return `postgres://broker:${this.secrets.broker}@127.0.0.1:${this.proxyPort}/token_broker`;
+    return `postgres://broker:${this.secrets.broker}@127.0.0.1:${this.proxy.port}/token_broker`;
   }
 
   /** The superuser's address, through HAProxy or at one node directly. */
   adminUrl(database: string, node?: DatabaseNode): string {
-    const port = node?.address.postgresPort ?? this.proxyPort;
+    const port = node?.address.postgresPort ?? this.proxy.port;
     return `postgres://postgres:${this.secrets.superuser}@127.0.0.1:${port}/${database}`;
   }
 
@@ -126,56 +136,15 @@ export class DatabaseCluster {
 
   /** Starts HAProxy anew, with or without closing the connections of a node that went down. */
   async startProxy(shutdownSessions: boolean): Promise<void> {
-    const { programs, account } = this.options;
-    const dir = join(this.dir, 'haproxy');
-    if (this.haproxy) signal(processesBelow(dir), 'SIGKILL');
-    this.makeDirectory(dir);
-    const adminSocket = join(dir, 'admin.sock');
-    rmSync(adminSocket, { force: true });
-    this.write(
-      join(dir, 'haproxy.cfg'),
-      haproxyConfig({
-        port: this.proxyPort,
-        adminSocket,
-        nodes: this.nodes.map(({ address }) => address),
-        shutdownSessions,
-      }),
+    await this.proxy.start(
+      this.nodes.map(({ address }) => address),
+      shutdownSessions,
     );
-    this.haproxy = new Daemon({
-      name: 'HAProxy',
-      program: programs.haproxy,
-      args: ['-db', '-f', join(dir, 'haproxy.cfg')],
-      cwd: dir,
-      logFile: join(dir, 'haproxy.log'),
-      account,
-    });
-    // Before its first checks HAProxy takes every node for a primary.
-    await eventually('HAProxy to know the primary', () => this.proxyKnowsOne(), START_WITHIN_MS);
   }
 
-  /** A command at HAProxy's admin socket ("Unix Socket commands" of its management guide). */
+  /** A command at HAProxy's admin socket. */
   proxyCommand(command: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const socket = createConnection(join(this.dir, 'haproxy', 'admin.sock'));
-      let answer = '';
-      socket.on('data', (chunk) => (answer += String(chunk)));
-      socket.once('error', reject);
-      socket.once('end', () => resolve(answer.trim()));
-      socket.write(`${command}\n`);
-    });
-  }
-
-  private async proxyKnowsOne(): Promise<boolean> {
-    this.haproxy?.assertRunning();
-    const table = await this.proxyCommand('show stat').catch(() => '');
-    // The columns of "show stat": 1 is the server's name, 17 its status ("UP 1/2" on its way down).
-    const states = table
-      .split('\n')
-      .map((line) => line.split(','))
-      .filter(([, name]) => name?.startsWith('node'))
-      .map((columns) => columns[17] ?? '');
-    const up = states.filter((state) => state.startsWith('UP')).length;
-    return up === 1 && states.filter((state) => state === 'DOWN').length === NODES - 1;
+    return this.proxy.command(command);
   }
 
   /** Runs one statement on a connection of its own. */
@@ -194,15 +163,8 @@ export class DatabaseCluster {
     }
   }
 
-  /** Ends all of it, by process id. The data is thrown away by whoever owns the directory. */
-  async stop(): Promise<void> {
-    await endProcessesBelow(this.dir);
-  }
-
   private async startParts(): Promise<void> {
-    const [proxy = 0, etcdClient = 0, etcdPeer = 0, ...ports] = await freePorts(3 + 2 * NODES);
-    this.proxyPort = proxy;
-    this.makeDirectory(this.dir);
+    const [etcdClient = 0, etcdPeer = 0, ...ports] = this.ports;
     this.startEtcd(etcdClient, etcdPeer);
     for (let i = 0; i < NODES; i += 1) {
       this.addNode(`node${i + 1}`, ports[2 * i] ?? 0, ports[2 * i + 1] ?? 0, etcdClient);
@@ -220,7 +182,7 @@ export class DatabaseCluster {
   private startEtcd(clientPort: number, peerPort: number): void {
     const { programs, account } = this.options;
     const dir = join(this.dir, 'etcd');
-    this.makeDirectory(dir);
+    makeDirectory(dir, account);
     const client = `http://127.0.0.1:${clientPort}`;
     const peer = `http://127.0.0.1:${peerPort}`;
     new Daemon({
@@ -247,8 +209,8 @@ export class DatabaseCluster {
     const { programs, account, timings, strict, etcdApi } = this.options;
     const dir = join(this.dir, name);
     const address = { name, postgresPort, restPort };
-    this.makeDirectory(dir);
-    this.write(
+    makeDirectory(dir, account);
+    writePrivate(
       join(dir, 'patroni.yml'),
       patroniConfig({
         node: address,
@@ -260,6 +222,7 @@ export class DatabaseCluster {
         timings,
         strict,
       }),
+      account,
     );
     this.nodes.push(new DatabaseNode(address, { dir, patroni: programs.patroni, account }));
   }
@@ -280,21 +243,5 @@ export class DatabaseCluster {
     await this.query(admin, `CREATE ROLE broker LOGIN PASSWORD '${this.secrets.broker}'`);
     await this.query(admin, 'CREATE DATABASE token_broker OWNER broker');
     await this.query(admin, 'CREATE DATABASE failover_probe');
-  }
-
-  private makeDirectory(dir: string): void {
-    mkdirSync(dir, { recursive: true });
-    this.own(dir, 0o700);
-  }
-
-  private write(file: string, text: string): void {
-    writeFileSync(file, text, { mode: 0o600 });
-    this.own(file, 0o600);
-  }
-
-  private own(path: string, mode: number): void {
-    chmodSync(path, mode);
-    const { account } = this.options;
-    if (account) chownSync(path, account.uid, account.gid);
   }
 }

@@ -34,10 +34,6 @@ export class Daemon {
     this.child.once('exit', (code, signal) => (this.ended = signal ?? `status ${code}`));
   }
 
-  get pid(): number {
-    return this.child.pid ?? -1;
-  }
-
   /** @throws where the program has ended, with the end of its log */
   assertRunning(): void {
     if (this.ended === undefined) return;

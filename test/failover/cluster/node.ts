@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { processesBelow, signal, type RunningProcess } from '../processes.js';
 import { Daemon } from './daemon.js';
@@ -76,11 +75,5 @@ export class DatabaseNode {
   private patroni(): RunningProcess[] {
     const postgres = new Set(this.postgres().map(({ pid }) => pid));
     return processesBelow(this.place.dir).filter(({ pid }) => !postgres.has(pid));
-  }
-
-  /** The end of Patroni's log, for a message. */
-  lastWords(): string {
-    const file = join(this.place.dir, 'patroni.log');
-    return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').slice(-10).join('\n  ') : '';
   }
 }
