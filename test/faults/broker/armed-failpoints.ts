@@ -24,7 +24,7 @@ export interface Arming {
 export class ArmedFailpoints implements Failpoints {
   private readonly armed = new Map<string, Arming & { left: number }>();
   /** The attempt whose request is being made, along its own chain of calls. */
-  private readonly requesting = new AsyncLocalStorage<string>();
+  private readonly requesting = new AsyncLocalStorage<{ attemptId?: string }>();
 
   constructor(private readonly tell: (fact: object) => void) {}
 
@@ -42,7 +42,7 @@ export class ArmedFailpoints implements Failpoints {
     const fact = { moment, attemptId, connection: name, generation, inDoubt, machineMs: machineMs() };
     if (moment === 'requesting') {
       this.tell({ event: 'faults.requesting', ...fact });
-      this.requesting.enterWith(attemptId);
+      this.requesting.enterWith({ attemptId });
     }
     const hit = this.next(moment, inDoubt);
     if (!hit) return undefined;
@@ -62,7 +62,10 @@ export class ArmedFailpoints implements Failpoints {
 
   /** A connection is being opened: tells which attempt it is for when it stands, before anything is sent. */
   connecting(): (socket: Socket) => void {
-    const attemptId = this.requesting.getStore();
+    const request = this.requesting.getStore();
+    const attemptId = request?.attemptId;
+    // The first one is the request's. What the same chain of calls does later is something else.
+    delete request?.attemptId;
     return ({ localPort }) => {
       if (attemptId === undefined) return;
       this.tell({ event: 'faults.connected', attemptId, port: localPort, machineMs: machineMs() });

@@ -5,7 +5,6 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '#libs/postgres/emb
 import { Child } from '../../../apps/dev/src/child.js';
 import { ensureDevelopmentPki } from '../../../apps/dev/src/development-pki.js';
 import { ensureSealingKey } from '../../../apps/dev/src/sealing-key.js';
-import { isolatedSettings } from '../../../apps/dev/src/settings.js';
 import { DevelopmentStack } from '../../../apps/dev/src/stack.js';
 import type { DefectName } from '../defects/index.js';
 import { Audit } from './audit.js';
@@ -13,6 +12,7 @@ import { AuthorizationServer } from './authorization-server.js';
 import { FakeTime, fakeTimeLibrary } from './fake-time.js';
 import type { Journal } from './journal.js';
 import { LedgerTail } from './ledger-tail.js';
+import { lastingPort } from './ports.js';
 import { ReplicaUnderTest } from './replica.js';
 import { SpoolDisk } from './spool-disk.js';
 import { CLIENTS, TIMINGS } from './timings.js';
@@ -24,6 +24,11 @@ export interface FleetSettings {
   /** Users that can log in; each has one connection. */
   readonly users: readonly string[];
   readonly defect?: DefectName | undefined;
+}
+
+interface ReplicaPorts {
+  readonly grpcPort: number;
+  readonly webPort: number;
 }
 
 /** The workload that reads tokens. */
@@ -48,8 +53,12 @@ export class Fleet {
   static async start(settings: FleetSettings, journal: Journal): Promise<Fleet> {
     const { dir, replicas: count, users } = settings;
     mkdirSync(join(dir, 'logs'), { recursive: true, mode: 0o700 });
-    const ports = await isolatedSettings(dir, { replicas: count });
-    const postgres = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres') });
+    const ports: ReplicaPorts[] = [];
+    while (ports.length < count) {
+      ports.push({ grpcPort: await lastingPort(), webPort: await lastingPort() });
+    }
+    const dataDir = join(dir, 'postgres');
+    const postgres = await startEmbeddedPostgres({ dataDir, port: await lastingPort() });
     const migration = new Child({
       name: 'migrations',
       entry: 'apps/broker/src/migrate.js',
@@ -60,11 +69,11 @@ export class Fleet {
       CLIENTS.map(({ clientId }) => [clientId, randomBytes(24).toString('base64url')]),
     );
     const secretOf = (clientId: string): string => secrets.get(clientId) ?? '';
-    const redirectUris = ports.replicas.map(({ webPort }) => `http://127.0.0.1:${webPort}/callback`);
+    const redirectUris = ports.map(({ webPort }) => `http://127.0.0.1:${webPort}/callback`);
     const serverLog = createWriteStream(join(dir, 'logs', 'authorization-server.log'));
     const server = new AuthorizationServer(
       {
-        port: ports.devAsPort,
+        port: await lastingPort(),
         dataDir: join(dir, 'authorization-server'),
         controlToken: randomBytes(24).toString('base64url'),
         clients: CLIENTS.map(({ clientId, tokenTtlSeconds }) => ({
@@ -92,7 +101,7 @@ export class Fleet {
     try {
       await server.start();
       await audit.install();
-      await fleet.addReplicas(ports.replicas);
+      await fleet.addReplicas(ports);
       return fleet;
     } catch (error) {
       await fleet.stop();
@@ -125,7 +134,7 @@ export class Fleet {
     for (const log of this.logs) log.end();
   }
 
-  private async addReplicas(ports: readonly { readonly grpcPort: number; readonly webPort: number }[]) {
+  private async addReplicas(ports: readonly ReplicaPorts[]): Promise<void> {
     const { dir, defect } = this.settings;
     const pki = await ensureDevelopmentPki({ dir: join(dir, 'pki') });
     const sealingKeyFile = join(dir, 'keys', 'sealing.jwks');

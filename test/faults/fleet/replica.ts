@@ -228,7 +228,7 @@ export class ReplicaUnderTest {
     if (event === 'faults.connected') {
       this.journal.sent(String(json['attemptId']), Number(json['port']), Number(json['machineMs']));
     }
-    if (event === 'faults.reached') this.reached.get(String(json['id']))?.(json);
+    if (event === 'faults.reached') this.failpointReached(json);
     if (event === 'fault' || json['outcome'] === 'fault') {
       const detail = JSON.stringify(json['error'] ?? json['err'] ?? json);
       this.journal.remark({
@@ -238,6 +238,13 @@ export class ReplicaUnderTest {
       });
     }
     for (const watcher of this.lineWatchers) watcher(json);
+  }
+
+  private failpointReached(fact: Record<string, unknown>): void {
+    const waiting = this.reached.get(String(fact['id']));
+    if (waiting) waiting(fact);
+    // Whoever armed it has given up waiting, and would leave the process stopped for ever.
+    else if (fact['action'] === 'stop') this.child?.process.kill('SIGCONT');
   }
 
   private requesting(fact: Record<string, unknown>): void {

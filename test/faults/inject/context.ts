@@ -29,6 +29,19 @@ export async function within<T>(promise: Promise<T>, ms = OCCASION_MS): Promise<
   }
 }
 
+/**
+ * What was told when the failpoint was reached; `undefined` where it was not. The end of a process may be
+ * known before the last that it said.
+ */
+export async function reached(
+  { hit }: { readonly hit: Promise<Record<string, unknown>> },
+  replica: ReplicaUnderTest,
+  ms = OCCASION_MS,
+): Promise<Record<string, unknown> | undefined> {
+  const ended = replica.exited().then(() => within(hit, 1_000));
+  return within(Promise.race([hit, ended]), ms);
+}
+
 /** A length between two bounds, as the plan's share says; in milliseconds. */
 export function between(least: number, most: number, share: number): number {
   return Math.round(least + (most - least) * share);

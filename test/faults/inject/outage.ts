@@ -5,7 +5,7 @@ import type { ReplicaUnderTest } from '../fleet/replica.js';
 import { TIMINGS } from '../fleet/timings.js';
 import type { PlannedFault } from '../plan/plan.js';
 import type { FaultProxy, Healing, Mode } from '../proxy/fault-proxy.js';
-import { between, freeReplica, within, type Context } from './context.js';
+import { between, freeReplica, reached, type Context } from './context.js';
 
 type Outage = Exclude<Mode, 'pass'>;
 
@@ -91,7 +91,7 @@ async function cutOffWithAnswer(
   ms: number,
 ): Promise<boolean> {
   const armed = replica.arm({ id: randomUUID(), moment: 'saving', action: 'delay', delayMs: 150, skip });
-  const fact = await within(Promise.race([armed.hit, replica.exited().then(() => undefined)]));
+  const fact = await reached(armed, replica);
   armed.disarm();
   if (!fact) return false;
   const at = machineMs();

@@ -4,7 +4,7 @@ import { machineMs } from '../broker/tell.js';
 import type { ReplicaUnderTest } from '../fleet/replica.js';
 import { IDLE_IN_TRANSACTION_MS, TIMINGS } from '../fleet/timings.js';
 import type { PlannedFault } from '../plan/plan.js';
-import { between, freeReplica, holding, within, type Context } from './context.js';
+import { between, freeReplica, holding, reached, within, type Context } from './context.js';
 
 /** The process lives, and is slow, late, or wrong about its surroundings. */
 export async function toALivingProcess(context: Context, fault: PlannedFault): Promise<boolean> {
@@ -62,12 +62,9 @@ async function stopAt(
   ms: number,
 ): Promise<boolean> {
   const armed = replica.arm({ id: randomUUID(), moment, action: 'stop', skip });
-  const fact = await within(Promise.race([armed.hit, replica.exited().then(() => undefined)]));
+  const fact = await reached(armed, replica);
   armed.disarm();
   if (!fact) {
-    // The order to disarm may come too late for the moment.
-    await delay(100);
-    replica.continue();
     return false;
   }
   const at = Number(fact['machineMs']);
@@ -85,7 +82,7 @@ async function delayAt(
   ms: number,
 ): Promise<boolean> {
   const armed = replica.arm({ id: randomUUID(), moment, action: 'delay', delayMs: ms, skip });
-  const fact = await within(Promise.race([armed.hit, replica.exited().then(() => undefined)]));
+  const fact = await reached(armed, replica);
   armed.disarm();
   if (!fact) return false;
   const at = Number(fact['machineMs']);

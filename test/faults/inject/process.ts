@@ -5,7 +5,7 @@ import { machineMs } from '../broker/tell.js';
 import type { ReplicaUnderTest } from '../fleet/replica.js';
 import { TIMINGS } from '../fleet/timings.js';
 import type { PlannedFault } from '../plan/plan.js';
-import { freeReplica, holding, within, type Context } from './context.js';
+import { freeReplica, holding, reached, within, type Context } from './context.js';
 
 /** What is done to a process: it ends, and comes back. */
 export async function toAProcess(context: Context, fault: PlannedFault): Promise<boolean> {
@@ -75,11 +75,10 @@ async function killItself(
   const { journal, revivals } = context;
   replica.expectKill(true);
   const armed = replica.arm({ id: randomUUID(), moment, action: 'kill', skip });
-  const fact = await within(Promise.race([armed.hit, replica.exited().then(() => undefined)]));
-  armed.disarm();
+  const fact = await reached(armed, replica);
   if (!fact) {
-    await endWithout(context, replica);
-    return false;
+    armed.disarm();
+    return endWithout(context, replica, moment);
   }
   await replica.exited();
   const attemptId = String(fact['attemptId']);
@@ -91,15 +90,24 @@ async function killItself(
   return true;
 }
 
-/** The moment did not come. The order to disarm may be too late for it; an end by anything else must not be. */
-async function endWithout({ journal, revivals }: Context, replica: ReplicaUnderTest): Promise<void> {
-  await within(replica.exited(), 200);
+/**
+ * The moment did not come in time. The order to disarm may be too late for it: then it was a hit after all. An
+ * end by anything else must not be.
+ */
+async function endWithout(
+  { journal, revivals }: Context,
+  replica: ReplicaUnderTest,
+  moment: Moment,
+): Promise<boolean> {
+  await within(replica.exited(), 300);
   replica.expectKill(false);
-  if (replica.isServing) return;
-  if (replica.endedBy !== 'SIGKILL') {
-    journal.remark({ what: 'broker_exit', replica: replica.name, detail: `ended by ${replica.endedBy}` });
-  }
+  if (replica.isServing) return false;
+  const late = replica.endedBy === 'SIGKILL';
+  const at = machineMs();
+  if (late) journal.hit({ kind: `kill_at:${moment}`, replica: replica.name, at: at - 1_000, until: at });
+  else journal.remark({ what: 'broker_exit', replica: replica.name, detail: `ended by ${replica.endedBy}` });
   void revivals.begin(replica);
+  return late;
 }
 
 /** First there has to be something to replay; then the new life ends in the middle of it. */
@@ -107,14 +115,14 @@ async function killAtReplay(context: Context, replica: ReplicaUnderTest, moment:
   const { journal } = context;
   return killItself(context, replica, 'answer_journaled', 0, async () => {
     const id = randomUUID();
-    const reached = replica.whenReached(id);
+    const told = replica.whenReached(id);
     replica.expectKill(true);
     if (await replica.start([{ id, moment, action: 'kill', skip: 0 }], true)) {
       replica.forget(id);
       replica.expectKill(false);
       return;
     }
-    const fact = await within(reached, 200);
+    const fact = await within(told, 1_000);
     if (!fact) return;
     const at = Number(fact['machineMs']);
     journal.hit({ kind: `kill_at:${moment}`, replica: replica.name, at, until: machineMs() });
@@ -142,10 +150,10 @@ async function killItselfOnce(context: Context, replica: ReplicaUnderTest, waitM
   const { journal, revivals } = context;
   replica.expectKill(true);
   const armed = replica.arm({ id: randomUUID(), moment: 'taken_over', action: 'kill', skip: 0 });
-  const fact = await within(Promise.race([armed.hit, replica.exited().then(() => undefined)]), waitMs);
-  armed.disarm();
+  const fact = await reached(armed, replica, waitMs);
   if (!fact) {
-    await endWithout(context, replica);
+    armed.disarm();
+    await endWithout(context, replica, 'taken_over');
     return;
   }
   await replica.exited();

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import { lastingPort } from '../fleet/ports.js';
 import { Relay, type RelayListener } from './relay.js';
 
 /** What a proxy does to all of its connections. */
@@ -39,10 +40,10 @@ export abstract class FaultProxy {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) =>
       this.accept(socket),
     );
+    if (this.listeningPort === 0) this.listeningPort = await lastingPort();
     server.listen(this.listeningPort, '127.0.0.1');
     await once(server, 'listening');
     this.server = server;
-    this.listeningPort = (server.address() as AddressInfo).port;
   }
 
   /** Begins a mode; answers how many open connections it touched. */

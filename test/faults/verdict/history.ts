@@ -129,8 +129,9 @@ export class History {
       const { fingerprint, known } = record;
       const token = issued.get(fingerprint);
       const at = machine(record.at);
-      const exchange = (this.exchangesByToken.get(fingerprint) ?? []).findLast(
-        (seen) => seen.forwardedAt !== undefined && seen.forwardedAt <= at + TOLERANCE_MS && !used.has(seen),
+      const exchange = nearest(
+        (this.exchangesByToken.get(fingerprint) ?? []).filter((seen) => !used.has(seen)),
+        at,
       );
       if (exchange) used.add(exchange);
       const connection = token && this.connectionBySubject.get(token.sub);
@@ -158,6 +159,17 @@ export class History {
       .get(`${replica} ${port}`)
       ?.findLast(({ sentAt = Infinity }) => sentAt <= receivedAt + TOLERANCE_MS);
   }
+}
+
+/** The exchange that was forwarded when the server took it up: the same moment, by two clocks. */
+function nearest(exchanges: readonly SeenExchange[], at: number): SeenExchange | undefined {
+  let found: SeenExchange | undefined;
+  const distance = ({ forwardedAt = Infinity }: SeenExchange): number => Math.abs(forwardedAt - at);
+  for (const exchange of exchanges) {
+    if ((exchange.forwardedAt ?? Infinity) > at + TOLERANCE_MS) continue;
+    if (!found || distance(exchange) < distance(found)) found = exchange;
+  }
+  return found;
 }
 
 function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
