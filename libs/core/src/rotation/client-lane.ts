@@ -87,7 +87,11 @@ function giveBack(slots: Slot[]): void {
 /** Waits for a slot to be given back, which may also make room in the budget, or for the time given. */
 async function untilRoom({ gates, stopping }: LaneParts, ms?: number): Promise<void> {
   const over = new AbortController();
-  const end = AbortSignal.any([over.signal, stopping]);
-  await Promise.race([gates.slots.released(), sleep(ms ?? LONGEST_WAIT_MS, end)]);
+  const stop = (): void => over.abort();
+  stopping.addEventListener('abort', stop, { once: true });
+  if (!stopping.aborted) {
+    await Promise.race([gates.slots.released(), sleep(ms ?? LONGEST_WAIT_MS, over.signal)]);
+  }
   over.abort();
+  stopping.removeEventListener('abort', stop);
 }

@@ -2,7 +2,8 @@ import type { Clock } from '../clock.js';
 import { isStoreUnavailable, messageOf } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { connectionName } from '../resource-names.js';
-import { runLane } from './client-lane.js';
+import { Limiter } from '../limiter.js';
+import { runLane, type LaneParts } from './client-lane.js';
 import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
 import type { RotationGates } from './gates.js';
 import { changeAfterDisappearance } from './judge.js';
@@ -11,6 +12,9 @@ import type { RotationProfiles } from './rotation-profile.js';
 import type { Rotator } from './rotator.js';
 
 const TAKE_OVER_BATCH = 100;
+
+/** Claims of different OAuth clients at once: the connections to the database are for reads as well. */
+const MOST_CLAIMS = 4;
 
 /** What it needs. */
 export interface DueParts {
@@ -36,6 +40,7 @@ export class DueRotations {
   private looking: Promise<Array<Promise<void>>> | undefined;
   private storeAway = false;
   private readonly lanes = new Map<string, Promise<void>>();
+  private readonly claims = new Limiter(MOST_CLAIMS);
   private readonly stopping = new AbortController();
 
   private readonly failpoints: Failpoints;
@@ -74,7 +79,14 @@ export class DueRotations {
   private lane(clientId: string): Promise<void> {
     const running = this.lanes.get(clientId);
     if (running) return running;
-    const { store, rotator, gates, claimRequest } = this.parts;
+    const { rotator, gates, claimRequest } = this.parts;
+    const store: LaneParts['store'] = {
+      claimDue: (request) =>
+        this.claims.run(async () => {
+          // It may have waited for its turn while the replica began to end.
+          return this.stopping.signal.aborted ? { claims: [] } : this.parts.store.claimDue(request);
+        }),
+    };
     const lane = this.guarded(() =>
       runLane(clientId, {
         store,
