@@ -80,11 +80,11 @@ export function fleetStoreContract(name: string, open: () => Promise<FleetStoreU
       const me = newcomer();
       await store.register(me);
       const { attemptNumber } = await store.view();
-      await store.redone(me, attemptNumber + 50);
+      await store.redone(me, { attemptNumber: attemptNumber + 50, heartbeat: 7 });
       expect((await store.view()).attemptNumber).toBe(attemptNumber + 50);
-      await store.redone(me, attemptNumber + 10);
+      await store.redone(me, { attemptNumber: attemptNumber + 10, heartbeat: 3 });
       expect((await store.view()).attemptNumber).toBe(attemptNumber + 50);
-      expect((await row(me)).timeline).toBe((await store.view()).timeline);
+      expect(await row(me)).toMatchObject({ timeline: (await store.view()).timeline, heartbeat: 7 });
     });
 
     it('P1: the first reason to freeze stays; a thaw lifts it, and goes far above every number that was known', async () => {
@@ -110,7 +110,7 @@ export function fleetStoreContract(name: string, open: () => Promise<FleetStoreU
         lostBy: 'workloads/admin',
       });
       expect(await store.declareLost(randomUUID(), 'workloads/admin', never)).toBeUndefined();
-      await store.redone(me, 0);
+      await store.redone(me, { attemptNumber: 0, heartbeat: 0 });
       expect(await row(me)).not.toHaveProperty('lostAt');
     });
   });

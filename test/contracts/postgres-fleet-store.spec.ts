@@ -127,7 +127,7 @@ describe('P1: what a claim checks in the database itself, whatever its replica b
     await change(`UPDATE token_broker.replica SET timeline = 0 WHERE spool_id = '${OTHER.spoolId}'`);
     expect(await claims()).toBe(0);
     expect(await claims(OTHER)).toBe(0);
-    await fleet.redone(identity(OTHER), 0);
+    await fleet.redone(identity(OTHER), { attemptNumber: 0, heartbeat: 0 });
     expect(await claims()).toBe(1);
   });
 

@@ -151,14 +151,24 @@ export function rotationStoreContract(name: string, open: () => Promise<Rotation
       expect((await store.find(uid))?.generation).toBe(2);
     });
 
-    it('P1: a failure of another attempt, and any save for another generation, changes nothing', async () => {
+    it('P1: a failure of another attempt or generation, and a token of an earlier one, changes nothing', async () => {
       const uid = await subject.addConnection();
       const claim = await claimed(uid);
       const denied = { kind: 'denied', lastError: error('invalid_grant') } as const;
       const stranger = { ...saveOf(claim, denied), attemptId: randomUUID() };
       expect(await store.save(stranger)).toBe('superseded');
-      expect(await store.save({ ...saveOf(claim, rotatedTo(2)), generation: 7 })).toBe('superseded');
+      expect(await store.save({ ...saveOf(claim, denied), generation: 7 })).toBe('superseded');
+      expect(await store.save({ ...saveOf(claim, rotatedTo(1)), generation: 0 })).toBe('superseded');
       expect((await store.find(uid))?.generation).toBe(1);
+    });
+
+    it('P3: a new token counts also where a failover has put its row back to an earlier generation', async () => {
+      const uid = await subject.addConnection();
+      const claim = await claimed(uid);
+      const late = { ...saveOf(claim, rotatedTo(5)), generation: 4, attemptId: randomUUID() };
+      expect(await store.save(late)).toBe('saved');
+      expect((await store.find(uid))?.generation).toBe(5);
+      expect(await store.save(saveOf(claim, rotatedTo(2)))).toBe('superseded');
     });
 
     it('a held row whose lock is released without a save is as before', async () => {

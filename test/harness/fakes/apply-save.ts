@@ -97,9 +97,13 @@ export function setOrForget(
   if (value !== undefined) draft[field] = value;
 }
 
-/** The guard: failures are the attempt's, or the doubt's; a new token counts while the row is where it came from. */
+/**
+ * The guard: failures are the attempt's, or the doubt's; a new token counts while the row is where it came from,
+ * or has been put back to before that.
+ */
 function guardHolds({ connection }: FakeRow, save: RotationSave): boolean {
-  if (connection.generation !== save.generation) return false;
+  const putBack = connection.generation < save.generation;
+  if (connection.generation > save.generation || (putBack && save.change.kind !== 'rotated')) return false;
   if (save.atRevision !== undefined && save.change.kind !== 'rotated') {
     return connection.attempt === undefined && connection.revision === save.atRevision;
   }

@@ -5,6 +5,7 @@ import {
   type FailureChange,
   type FleetStore,
   type InstallationFreeze,
+  type KnownDatabase,
   type Lineage,
   type Replica,
   type ReplicaIdentity,
@@ -73,12 +74,16 @@ export class FakeFleetStore implements FleetStore {
     if (trouble !== undefined) replica.trouble = trouble;
   }
 
-  async redone({ spoolId }: ReplicaIdentity, attemptNumber: number): Promise<void> {
+  async redone(
+    { spoolId }: ReplicaIdentity,
+    { attemptNumber, heartbeat }: Pick<KnownDatabase, 'attemptNumber' | 'heartbeat'>,
+  ): Promise<void> {
     this.check();
     const replica = this.find(spoolId);
     if (!replica) return;
     this.database.attemptNumber = Math.max(this.database.attemptNumber, attemptNumber);
     replica.timeline = this.database.timeline;
+    replica.heartbeat = Math.max(replica.heartbeat, heartbeat);
     delete replica.lostAt;
     delete replica.lostBy;
   }

@@ -21,7 +21,17 @@ export class FakeSpool implements Spool {
   }
 
   know(database: KnownDatabase): void {
-    this.known = database;
+    const { known } = this;
+    // As the spool's: what is known never goes back, unless an operator has confirmed that the database did.
+    this.known =
+      database.thaws > known.thaws
+        ? database
+        : {
+            attemptNumber: Math.max(known.attemptNumber, database.attemptNumber),
+            timeline: Math.max(known.timeline, database.timeline),
+            heartbeat: Math.max(known.heartbeat, database.heartbeat),
+            thaws: known.thaws,
+          };
   }
 
   async recover(): Promise<void> {

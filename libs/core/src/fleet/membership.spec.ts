@@ -4,6 +4,8 @@ import { Membership } from './membership.js';
 /** One replica's membership, on a fake fleet. */
 class Member {
   readonly done: string[] = [];
+  /** Attempts whose rows are behind them until another replica has replayed its spool. */
+  ahead = 0;
   readonly events = new CollectedEvents();
   readonly membership: Membership;
 
@@ -15,7 +17,10 @@ class Member {
   ) {
     const replay = {
       run: async () => void this.done.push('replay'),
-      redo: async () => void this.done.push('redo'),
+      redo: async () => {
+        this.done.push('redo');
+        return this.ahead === 0;
+      },
     };
     const me = { name, spoolId: spool.id, bootId: `boot-${name}-${life}` };
     this.membership = new Membership({ me, store: fleet, spool, replay, events: this.events });
@@ -136,6 +141,41 @@ describe('a replica as one of the fleet', () => {
     await first.membership.beat();
     expect([first.code, second.code]).toEqual([undefined, undefined]);
     expect(first.done).toEqual(['replay', 'redo']);
+  });
+
+  it('P6: a failover that lost heartbeats and attempts is no old backup, once it has been replayed onto', async () => {
+    const second = new Member(fleet, 'b');
+    await second.membership.join();
+    await first.membership.beat();
+    await second.membership.beat();
+    const standby = structuredClone({ replicas: fleet.replicas, database: fleet.database });
+    for (let i = 0; i < 5; i += 1) for (const one of [first, second]) await one.membership.beat();
+    await first.spool.sent({ ...SENDING, attemptNumber: 40 });
+    Object.assign(fleet, standby);
+    fleet.database.timeline = 2;
+
+    for (let i = 0; i < 3; i += 1) for (const one of [first, second]) await one.membership.beat();
+    expect([first.code, second.code]).toEqual([undefined, undefined]);
+    expect([first.done, second.done]).toEqual([
+      ['replay', 'redo'],
+      ['replay', 'redo'],
+    ]);
+    expect(fleet.database.attemptNumber).toBeGreaterThanOrEqual(40);
+  });
+
+  it('P1: one whose attempts are ahead of their rows replays again after the others, before anybody spends', async () => {
+    const second = new Member(fleet, 'b');
+    await second.membership.join();
+    await first.membership.beat();
+    await second.membership.beat();
+    fleet.database.timeline = 2;
+    first.ahead = 1;
+    for (let i = 0; i < 2; i += 1) for (const one of [first, second]) await one.membership.beat();
+    expect([first.code, second.code]).toEqual(['awaiting_redo', 'awaiting_redo']);
+    first.ahead = 0;
+    for (const one of [first, second]) await one.membership.beat();
+    expect([first.code, second.code]).toEqual([undefined, undefined]);
+    expect([first.done.length, second.done.length]).toEqual([4, 2]);
   });
 
   it('does not wait for a replica that drained, was declared lost, or has been away for longer than it keeps anything', async () => {

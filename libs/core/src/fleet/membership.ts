@@ -96,7 +96,7 @@ export class Membership implements SpendingPermit {
     await this.guard(known, before, this.mineIn(before));
     await store.register(me);
     await replay.run();
-    await store.redone(me, spool.known.attemptNumber);
+    await store.redone(me, spool.known);
     await this.look();
   }
 
@@ -137,15 +137,19 @@ export class Membership implements SpendingPermit {
     if (view.timeline < 0) return;
     // A database that was put back does not know this life.
     if (before?.bootId !== me.bootId) await store.register(me);
+    let whole = true;
     if (judgement === 'failedOver' || before?.lostAt !== undefined) {
-      await replay.redo();
-      await store.redone(me, spool.known.attemptNumber);
-      events.emit({ type: 'fleet.redone', timeline: view.timeline });
+      whole = await replay.redo();
+      if (whole) {
+        await store.redone(me, spool.known);
+        events.emit({ type: 'fleet.redone', timeline: view.timeline });
+      }
     }
     if (before?.admittedAt === undefined) await this.seekAdmission(view);
     view = await store.view(me.spoolId);
     const mine = this.mineIn(view);
-    if (mine && view.freeze === undefined) this.know(view, mine);
+    // Until then it is judged by what was known before.
+    if (mine && whole && view.freeze === undefined) this.know(view, mine);
     this.latest = view;
     this.decide(objectionIn(view, mine));
     await store.beat(me, this.objection?.description);

@@ -1,5 +1,6 @@
 import type { Connection } from '../connection/connection.js';
 import type { FailureChange } from '../rotation/ports.js';
+import type { KnownDatabase } from '../rotation/spool.js';
 import type { Replica } from './replica.js';
 
 /** Why all spending has been stopped. */
@@ -62,8 +63,11 @@ export interface FleetStore {
   register(me: ReplicaIdentity): Promise<void>;
   /** This replica lives. */
   beat(me: ReplicaIdentity, trouble: string | undefined): Promise<void>;
-  /** The redo log is replayed onto the present timeline; attempt numbers go on above this one. */
-  redone(me: ReplicaIdentity, attemptNumber: number): Promise<void>;
+  /**
+   * The redo log is replayed onto the present timeline; the numbers of attempts and of this replica's heartbeats
+   * go on above what is known: a timeline that lacked some is whole again, and is not taken for an old backup.
+   */
+  redone(me: ReplicaIdentity, known: Pick<KnownDatabase, 'attemptNumber' | 'heartbeat'>): Promise<void>;
   /** `undefined` where it is admitted already, or unknown. */
   admit(spoolId: string, by: string): Promise<Replica | undefined>;
   /** This replica ends, and leaves nothing in its spool. */

@@ -255,7 +255,7 @@ function accessTokenOf(grant: Grant, client: OAuthClient, ended: EndedExchange):
     tokenType: grant.tokenType,
     scopes: grant.scopes ?? (variant.scopes.length > 0 ? variant.scopes : connection.scopes),
     resource: variant.resource,
-    generation: connection.grantType === 'client_credentials' ? 0 : connection.generation + 1,
+    generation: connection.grantType === 'client_credentials' ? 0 : ended.generation + 1,
     requestedAt,
     expiresAt: requestedAt + ttl,
   };

@@ -170,7 +170,7 @@ describe('P1, P4: a redo after a failover that lost what was committed last', ()
     await world.addAccessToken('uid-1', 3_600_000);
   });
 
-  const redo = (): Promise<void> => replica.replay.redo();
+  const redo = (): Promise<boolean> => replica.replay.redo();
   const putBack = (connection: Connection): void => {
     world.database.row('uid-1').connection = connection;
   };
@@ -183,6 +183,44 @@ describe('P1, P4: a redo after a failover that lost what was committed last', ()
     expect(world.connection()).toMatchObject({ state: 'ACTIVE', generation: 4 });
     expect(world.server.isGood(await world.storedRefreshToken('uid-1'))).toBe(true);
     expect(world.server.reuses).toEqual([]);
+  });
+
+  it('P1: brings back a lineage that two replicas have spent in turn, whichever comes first', async () => {
+    const before = world.connection();
+    const other = world.replica('other');
+    await replica.rotate();
+    await other.rotate();
+    await replica.rotate();
+    await other.rotate();
+    putBack(before);
+    expect([await replica.replay.redo(), await other.replay.redo()]).toEqual([true, true]);
+    expect(world.connection()).toMatchObject({ state: 'ACTIVE', generation: 5 });
+    expect(world.server.isGood(await world.storedRefreshToken('uid-1'))).toBe(true);
+    expect(world.server.reuses).toEqual([]);
+  });
+
+  it('P1: a doubt that stands on what another replica has waits for its redo', async () => {
+    const before = world.connection();
+    const other = world.replica('other');
+    await other.rotate();
+    replica.endpoint.plan('consumed, answer lost');
+    await replica.rotate();
+    putBack(before);
+    expect(await redo()).toBe(false);
+    expect(await other.replay.redo()).toBe(true);
+    expect(await redo()).toBe(true);
+    expect(world.connection()).toMatchObject({ state: 'IN_DOUBT', generation: 2 });
+  });
+
+  it('a doubt does not wait for ever for what nobody has any more', async () => {
+    const before = world.connection();
+    await world.replica('gone for good').rotate();
+    replica.endpoint.plan('consumed, answer lost');
+    await replica.rotate();
+    putBack(before);
+    expect(await redo()).toBe(false);
+    world.clock.advance(100_000);
+    expect(await redo()).toBe(true);
   });
 
   it('brings back a doubt whose attempt is not known any more, and only once', async () => {

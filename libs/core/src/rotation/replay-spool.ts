@@ -44,12 +44,19 @@ const ANSWER_LOST: Failure = {
   description: 'The replica ended between sending and the answer.',
 };
 
+/** What came of one attempt's redo. `ahead`: its row is at an earlier generation, and another replica has the rest. */
+type Redone = 'saved' | 'nothing' | 'ahead';
+
+/** Longer than any exchange: by then the others have replayed what they have, or are waited for anyway. */
+const AHEAD_AT_MOST_MS = 90_000;
+
 /**
  * What a replica does about what its spool knows better than the database, as the crash table of the protocol
  * says. Nobody has to wait for a deadline, and nothing is claimed before it is done.
  */
 export class SpoolReplay {
   private readonly failpoints: Failpoints;
+  private aheadSince: number | undefined;
 
   constructor(private readonly parts: ReplayParts) {
     this.failpoints = parts.failpoints ?? NO_FAILPOINTS;
@@ -77,17 +84,26 @@ export class SpoolReplay {
    * After a failover of the database, which may have lost the last commits: what came of this replica's attempts
    * is saved again where the row does not know it any more, and what is on the wire is in doubt there until its
    * answer comes. What was claimed and not sent yet will not be.
+   * @returns whether it is done. It is not while an attempt without a good answer is of a later generation than its
+   *   row: another replica has what leads there, and only then can the doubt be laid down
    * @throws {StoreUnavailableError}
    */
-  async redo(): Promise<void> {
+  async redo(): Promise<boolean> {
     const { spool, clock, redoMark } = this.parts;
     redoMark.begin(clock.monotonic());
-    await this.redoAll(spool.attempts(), spool.id);
+    const ahead = await this.redoAll(spool.attempts(), spool.id);
+    if (ahead === 0) this.aheadSince = undefined;
+    else this.aheadSince ??= clock.monotonic();
+    return this.aheadSince === undefined || clock.monotonic() - this.aheadSince > AHEAD_AT_MOST_MS;
   }
 
-  /** @param askSpool the spool to which answers may still come, while its replica lives */
-  private async redoAll(attempts: readonly SpooledAttempt[], askSpool?: string): Promise<void> {
+  /**
+   * @param askSpool the spool to which answers may still come, while its replica lives
+   * @returns how many attempts are ahead of their rows
+   */
+  private async redoAll(attempts: readonly SpooledAttempt[], askSpool?: string): Promise<number> {
     const { store } = this.parts;
+    let ahead = 0;
     for (let i = 0; i < attempts.length; i += BATCH) {
       const batch = attempts.slice(i, i + BATCH);
       const found = await store.findAll([...new Set(batch.map(({ sent }) => sent.uid))]);
@@ -95,46 +111,55 @@ export class SpoolReplay {
       for (const attempt of batch) {
         const { uid } = attempt.sent;
         // A later attempt of the same batch stands on what this one brought.
-        if (!(await this.redoOne(attempt, connections.get(uid), askSpool))) continue;
+        const redone = await this.redoOne(attempt, connections.get(uid), askSpool);
+        if (redone === 'ahead') ahead += 1;
+        if (redone !== 'saved') continue;
         const now = await store.find(uid);
         if (now) connections.set(uid, now);
       }
     }
+    return ahead;
   }
 
-  /** Answers whether anything was saved. Where the connection has moved on, the attempt is history. */
+  /**
+   * Where the connection has moved on, the attempt is history. Where the connection is before it, what led there is in
+   * the spool of another replica: a token that was granted is the latest all the same.
+   */
   private async redoOne(
     attempt: SpooledAttempt,
     connection: Connection | undefined,
     askSpool: string | undefined,
-  ): Promise<boolean> {
+  ): Promise<Redone> {
     const { sent, answer, settled, unsent } = attempt;
     if (
-      connection?.generation !== sent.generation ||
+      connection === undefined ||
+      connection.generation > sent.generation ||
       connection.authorizationEpoch !== sent.authorizationEpoch
     ) {
       // What is on the wire settles itself.
       if (!settled && askSpool === undefined) await this.parts.spool.settled(sent.attemptId);
-      return false;
+      return 'nothing';
     }
     if (answer) return this.replay(connection, attempt, answer);
-    if (unsent || knows(connection, sent.attemptId) || !lacks(connection)) return false;
+    if (unsent) return 'nothing';
+    if (connection.generation < sent.generation) return 'ahead';
+    if (knows(connection, sent.attemptId) || !lacks(connection)) return 'nothing';
     await this.fail(connection, sent.attemptId, ANSWER_LOST, {
       requestedAt: sent.requestedAt,
       atRevision: connection.revision,
       ...(askSpool === undefined || settled ? {} : { askSpool }),
     });
-    return true;
+    return 'saved';
   }
 
   private async replay(
     connection: Connection,
     { sent, settled }: SpooledAttempt,
     answer: SpooledAnswer,
-  ): Promise<boolean> {
+  ): Promise<Redone> {
     const { store, clients, endpoint, sealer, finisher } = this.parts;
     const client = await clients.client(connection.clientId);
-    if (client === undefined) return false;
+    if (client === undefined) return 'nothing';
     const { attemptId, generation, variant, requestedAt } = sent;
     try {
       const body = await sealer.open(answer.body, sealingContext.spooledAnswer(attemptId));
@@ -142,9 +167,11 @@ export class SpoolReplay {
       const meaning = endpoint.interpret(client, { status, headers, body });
       const known = knows(connection, attemptId);
       // What the row says of it was decided with more in view, such as a storm of denials.
-      if (meaning.kind !== 'granted' && known && settled) return false;
+      if (meaning.kind !== 'granted' && known && settled) return 'nothing';
       const lost = meaning.kind !== 'granted' && !known;
-      if (lost && (meaning.kind === 'refused' || !lacks(connection))) return false;
+      if (lost && meaning.kind === 'refused') return 'nothing';
+      if (lost && connection.generation < generation) return 'ahead';
+      if (lost && !lacks(connection)) return 'nothing';
       const ended = {
         connection,
         attemptId,
@@ -157,14 +184,14 @@ export class SpoolReplay {
       const outcome = await finisher.finish(ended, client, meaning, store);
       await this.failpoints.reached('replayed', ended);
       this.tell(connection, outcome.kind);
-      return true;
+      return 'saved';
     } catch (error) {
       this.parts.events.emit({
         type: 'fault',
         during: `replay of ${connectionName(connection)}`,
         error: messageOf(error),
       });
-      return false;
+      return 'nothing';
     }
   }
 

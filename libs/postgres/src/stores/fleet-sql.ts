@@ -51,7 +51,8 @@ export const REDONE = `
   WITH raised AS (
     SELECT setval('token_broker.attempt_number', $3::bigint) FROM (${DATABASE_FACTS}) d
     WHERE d.attempt_number < $3::bigint)
-  UPDATE token_broker.replica SET timeline = d.timeline, lost_at = NULL, lost_by = NULL
+  UPDATE token_broker.replica SET
+    timeline = d.timeline, heartbeat = greatest(heartbeat, $4::bigint), lost_at = NULL, lost_by = NULL
   FROM (${DATABASE_FACTS}) d, (SELECT count(*) FROM raised) r
   WHERE spool_id = $1 AND boot_id = $2`;
 

@@ -6,6 +6,7 @@ import type {
   FleetStore,
   FreezeReason,
   InstallationFreeze,
+  KnownDatabase,
   Lineage,
   Replica,
   ReplicaIdentity,
@@ -46,8 +47,11 @@ export class PostgresFleetStore implements FleetStore {
     await translated(() => this.source.query(sql.BEAT, [spoolId, bootId, trouble ?? null]));
   }
 
-  async redone({ spoolId, bootId }: ReplicaIdentity, attemptNumber: number): Promise<void> {
-    await translated(() => this.source.query(sql.REDONE, [spoolId, bootId, attemptNumber]));
+  async redone(
+    { spoolId, bootId }: ReplicaIdentity,
+    { attemptNumber, heartbeat }: Pick<KnownDatabase, 'attemptNumber' | 'heartbeat'>,
+  ): Promise<void> {
+    await translated(() => this.source.query(sql.REDONE, [spoolId, bootId, attemptNumber, heartbeat]));
   }
 
   async admit(spoolId: string, by: string): Promise<Replica | undefined> {

@@ -21,10 +21,11 @@ function revisionGuard(parameter: number): string {
 
 /**
  * The guard of new tokens. The answer to generation n is the only way to n + 1: it counts as long as the row
- * is at n and the user has not authorized anew, also where the attempt was taken over meanwhile. Client
- * credentials have no generations: there the attempt decides.
+ * is at n and the user has not authorized anew, also where the attempt was taken over meanwhile, and where a
+ * failover has put the row back to before n: what led from there to n is spent. Client credentials have no
+ * generations: there the attempt decides.
  */
-const TOKEN_GUARD = `c.uid = $1 AND c.generation = $2 AND c.authorization_epoch = $18::integer
+const TOKEN_GUARD = `c.uid = $1 AND c.generation <= $2 AND c.authorization_epoch = $18::integer
   AND c.state <> 'REVOKED' AND (c.attempt_id = $3 OR c.grant_type = 'refresh_token')`;
 
 /** No attempt is under way any more. */
