@@ -16,7 +16,10 @@ class Member {
     life = 1,
   ) {
     const replay = {
-      run: async () => void this.done.push('replay'),
+      run: async () => {
+        this.done.push('replay');
+        return this.ahead === 0;
+      },
       redo: async () => {
         this.done.push('redo');
         return this.ahead === 0;
@@ -176,6 +179,22 @@ describe('a replica as one of the fleet', () => {
     for (const one of [first, second]) await one.membership.beat();
     expect([first.code, second.code]).toEqual([undefined, undefined]);
     expect([first.done.length, second.done.length]).toEqual([4, 2]);
+  });
+
+  it('P1: also one that was down during the failover, and comes back ahead of its rows', async () => {
+    const second = new Member(fleet, 'b');
+    await second.membership.join();
+    await first.membership.beat();
+    await second.membership.beat();
+    fleet.database.timeline = 2;
+    const reborn = new Member(fleet, 'b', second.spool, 2);
+    reborn.ahead = 1;
+    await reborn.membership.join();
+    await first.membership.beat();
+    expect([first.code, reborn.code]).toEqual(['awaiting_redo', 'awaiting_redo']);
+    reborn.ahead = 0;
+    for (const one of [reborn, first]) await one.membership.beat();
+    expect([first.code, reborn.code]).toEqual([undefined, undefined]);
   });
 
   it('does not wait for a replica that drained, was declared lost, or has been away for longer than it keeps anything', async () => {

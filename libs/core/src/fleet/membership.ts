@@ -95,8 +95,8 @@ export class Membership implements SpendingPermit {
     const before = await store.view(me.spoolId);
     await this.guard(known, before, this.mineIn(before));
     await store.register(me);
-    await replay.run();
-    await store.redone(me, spool.known);
+    // Where it is not done, the look that follows goes on with it.
+    if (await replay.run()) await store.redone(me, spool.known);
     await this.look();
   }
 

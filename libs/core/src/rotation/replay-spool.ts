@@ -65,12 +65,13 @@ export class SpoolReplay {
   /**
    * At a start: journaled answers are saved; what was sent without an answer is in doubt at once, for good; what
    * was never sent is given back at once, also where somebody else took it over and doubts it.
+   * @returns whether it is done, as {@link SpoolReplay.redo} does
    * @throws {StoreUnavailableError}
    */
-  async run(): Promise<void> {
+  async run(): Promise<boolean> {
     const { spool, store } = this.parts;
     const attempts = spool.attempts();
-    await this.redoAll(attempts);
+    const ahead = await this.redoAll(attempts);
     const known = new Map(attempts.map((attempt) => [attempt.sent.attemptId, attempt]));
     for (const connection of await store.attemptsOf(spool.id)) {
       await this.end(connection, connection.attempt?.id, known);
@@ -78,6 +79,7 @@ export class SpoolReplay {
     for (const connection of await store.doubtsOf(spool.id)) {
       await this.end(connection, connection.doubt?.attemptId, known);
     }
+    return this.isDone(ahead);
   }
 
   /**
@@ -91,10 +93,15 @@ export class SpoolReplay {
   async redo(): Promise<boolean> {
     const { spool, clock, redoMark } = this.parts;
     redoMark.begin(clock.monotonic());
-    const ahead = await this.redoAll(spool.attempts(), spool.id);
+    return this.isDone(await this.redoAll(spool.attempts(), spool.id));
+  }
+
+  /** What is ahead of its row is waited for, but not for ever. */
+  private isDone(ahead: number): boolean {
+    const now = this.parts.clock.monotonic();
     if (ahead === 0) this.aheadSince = undefined;
-    else this.aheadSince ??= clock.monotonic();
-    return this.aheadSince === undefined || clock.monotonic() - this.aheadSince > AHEAD_AT_MOST_MS;
+    else this.aheadSince ??= now;
+    return this.aheadSince === undefined || now - this.aheadSince > AHEAD_AT_MOST_MS;
   }
 
   /**
