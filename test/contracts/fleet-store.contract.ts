@@ -100,6 +100,14 @@ export function fleetStoreContract(name: string, open: () => Promise<FleetStoreU
       expect(after.attemptNumber).toBeGreaterThan(before.attemptNumber + 500);
     });
 
+    it('P1: what is found about the database is not hidden by an operator’s freeze', async () => {
+      await store.register(newcomer());
+      await store.freeze({ ...REASON, reason: 'OPERATOR', by: 'workloads/admin' }, 0);
+      await store.freeze(REASON, 0);
+      expect((await store.view()).freeze).toMatchObject(REASON);
+      await store.thaw('workloads/admin', 'CURRENT');
+    });
+
     it('a replica is lost by somebody’s word, and found again by its redo', async () => {
       const me = newcomer();
       await store.register(me);

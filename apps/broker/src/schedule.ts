@@ -38,7 +38,7 @@ export class Schedule implements OnApplicationBootstrap {
       mayHaveMissed: () => this.held.changedUnknown(),
     });
     this.feed.start();
-    this.every('rotations', this.config.tickMs, () => this.rotations.tick());
+    this.every('rotations', this.config.tickMs, async () => void (await this.rotations.begin()));
     this.every('clock', SYNC_EVERY_MS, () => this.syncClock());
     this.every('membership', SYNC_EVERY_MS, () => this.membership.beat());
     this.every('directory', SYNC_EVERY_MS, () => this.directory.tryRefresh());

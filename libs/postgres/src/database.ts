@@ -104,6 +104,7 @@ export function dataSource(
   connections: number,
   migrations: Migrations,
   openConnections = new Set<PrimaryConnection>(),
+  timeouts = { statementMs: STATEMENT_TIMEOUT_MS, clientSideMs: CLIENT_SIDE_TIMEOUT_MS },
 ): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -125,8 +126,8 @@ export function dataSource(
       maxLifetimeSeconds: 120,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      query_timeout: CLIENT_SIDE_TIMEOUT_MS,
+      statement_timeout: timeouts.statementMs,
+      query_timeout: timeouts.clientSideMs,
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
       // An attempt must be on disk before its token is sent (promise P2), whatever the server's default is.
       options: '-c synchronous_commit=on',

@@ -14,7 +14,15 @@ export async function migrate(
   options: Pick<DatabaseOptions, 'url' | 'applicationName'>,
   migrations: Migrations,
 ): Promise<string[]> {
-  const source = dataSource({ ...options, idleInTransactionTimeoutMs: 0 }, 2, migrations);
+  // A migration takes the time that it takes: of a large table, minutes.
+  const noTimeouts = { statementMs: 0, clientSideMs: 0 };
+  const source = dataSource(
+    { ...options, idleInTransactionTimeoutMs: 0 },
+    2,
+    migrations,
+    undefined,
+    noTimeouts,
+  );
   await translated(() => source.initialize());
   const lock = source.createQueryRunner();
   try {

@@ -32,6 +32,14 @@ export interface SpoolLimits {
   readonly reserveBytes?: number;
 }
 
+/** How a segment is begun anew. */
+interface Renewal {
+  /** Whether what was settled long ago is left out. Not at a start: the replay comes first, however long it took. */
+  readonly trims?: boolean;
+  /** On a full disk: only what must not be lost, and the segments before it stay. */
+  readonly unsettledOnly?: boolean;
+}
+
 /** The spool holds as much as it may of what is not settled yet. */
 export class SpoolFullError extends Error {
   override readonly name = 'SpoolFullError';
@@ -117,7 +125,7 @@ export class FileSpool implements Spool {
     try {
       // Whatever became of the files, all that counts is in memory: it goes to a new one.
       if (this.problem !== undefined || this.segment === undefined || this.segment.spoiled)
-        await this.renew();
+        await this.renew({ trims: this.segment !== undefined });
       await this.reserve.hold();
       this.problem = undefined;
     } catch (error) {
@@ -157,9 +165,9 @@ export class FileSpool implements Spool {
     try {
       await this.write(record);
     } catch {
-      // The space that was set aside is for this. All is written anew, this answer with it.
+      // The space that was set aside is for this: what is not settled is written anew, this answer with it.
       await this.reserve.release();
-      await this.renew();
+      await this.renew({ unsettledOnly: true });
     }
   }
 
@@ -212,19 +220,19 @@ export class FileSpool implements Spool {
   }
 
   /** Begins a new segment with what is still needed, and removes the ones before it. */
-  private async renew(): Promise<void> {
-    this.renewing ??= this.renewNow().finally(() => (this.renewing = undefined));
+  private async renew(how: Renewal = {}): Promise<void> {
+    this.renewing ??= this.renewNow(how).finally(() => (this.renewing = undefined));
     await this.renewing;
   }
 
-  private async renewNow(): Promise<void> {
+  private async renewNow({ trims = true, unsettledOnly = false }: Renewal): Promise<void> {
     const before = this.segmentNames();
-    this.kept.trim(Date.now() - KEEP_SETTLED_MS, this.mostBytes);
+    if (trims) this.kept.trim(Date.now() - KEEP_SETTLED_MS, this.mostBytes);
     this.sequence += 1;
     const path = join(this.dir, `segment-${String(this.sequence).padStart(10, '0')}.log`);
     let next: JournalFile;
     try {
-      next = await JournalFile.create(path, this.kept.lines(Date.now()));
+      next = await JournalFile.create(path, this.kept.lines(Date.now(), unsettledOnly));
     } catch (error) {
       // What is left of it would only take up space.
       await rm(path, { force: true }).catch(() => undefined);
@@ -234,7 +242,8 @@ export class FileSpool implements Spool {
     const last = this.segment;
     this.segment = next;
     await last?.close();
-    for (const name of before) rmSync(join(this.dir, name), { force: true });
+    // What was left out of the new one is still in those.
+    if (!unsettledOnly) for (const name of before) rmSync(join(this.dir, name), { force: true });
     await syncDirectory(this.dir);
   }
 

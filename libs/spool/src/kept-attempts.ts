@@ -70,9 +70,10 @@ export class KeptAttempts {
     }));
   }
 
-  /** All of it as the lines of a new segment. */
-  lines(now: number): string[] {
-    const lines = [...this.kept.values()].flatMap(({ sent, answer, settledAt, unsent }) => {
+  /** All of it, or what is not settled, as the lines of a new segment. */
+  lines(now: number, unsettledOnly = false): string[] {
+    const kept = [...this.kept.values()].filter(({ settledAt }) => !unsettledOnly || settledAt === undefined);
+    const lines = kept.flatMap(({ sent, answer, settledAt, unsent }) => {
       const { attemptId } = sent;
       const at = settledAt ?? now;
       return [

@@ -104,7 +104,8 @@ export class FakeFleetStore implements FleetStore {
   async freeze(freeze: Omit<InstallationFreeze, 'at'>, attemptNumber: number): Promise<void> {
     this.check();
     this.attemptFloor = Math.max(this.attemptFloor, attemptNumber);
-    this.database.freeze ??= { ...freeze, at: this.database.now };
+    const { at = this.database.now, reason } = this.database.freeze ?? {};
+    if (reason === undefined || reason === 'OPERATOR') this.database.freeze = { ...freeze, at };
   }
 
   async thaw(by: string, lineage: Lineage): Promise<void> {

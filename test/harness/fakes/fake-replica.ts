@@ -137,6 +137,7 @@ export class FakeReplica {
       sealer,
       spool: this.spool,
       finisher: this.finisher,
+      pending: this.pending,
       events,
       clock,
       redoMark: this.redoMark,

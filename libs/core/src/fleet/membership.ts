@@ -112,6 +112,8 @@ export class Membership implements SpendingPermit {
     await this.beating;
     if (left) return;
     try {
+      // The database may have failed over since the last heartbeat: what was settled is settled there, too.
+      await this.look();
       await store.drained(me);
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
@@ -132,9 +134,9 @@ export class Membership implements SpendingPermit {
     // What is known when the question is asked: attempts that are journaled meanwhile may be later than the answer.
     const { known } = spool;
     let view = await store.view(me.spoolId);
+    if (view.timeline < 0) return;
     const before = this.mineIn(view);
     const judgement = await this.guard(known, view, before);
-    if (view.timeline < 0) return;
     // A database that was put back does not know this life.
     if (before?.bootId !== me.bootId) await store.register(me);
     let whole = true;

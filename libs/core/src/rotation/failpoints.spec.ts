@@ -109,6 +109,7 @@ describe('the moments of a rotation', () => {
       clients: { client: async (id) => world.clients.get(id) },
       endpoint: replica.endpoint,
       finisher,
+      pending: replica.pending,
       sealer: world.sealer,
       events: world.events,
       clock: world.clock,

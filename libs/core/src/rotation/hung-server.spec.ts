@@ -53,6 +53,18 @@ describe.each([1, 3])('P6: %d hung authorization servers', (hung) => {
     await addMany('well', 20);
   });
 
+  it('nor do their lanes keep the next tick from what falls due of others meanwhile', async () => {
+    for (let i = 0; i < 20; i += 1) world.database.patch(`well-${i}`, { dueAt: world.clock.now() + 1_000 });
+    const due = replica.due();
+    expect((await due.begin()).length).toBe(hung);
+    await timePasses(1_500);
+    expect(generations('well', 20)).toEqual(Array.from({ length: 20 }, () => 1));
+    // As the schedule does: it does not wait for the lanes.
+    void (await due.begin());
+    await timePasses(500);
+    expect(generations('well', 20)).toEqual(Array.from({ length: 20 }, () => 2));
+  });
+
   it('do not keep the scheduler from rotating what is of others', async () => {
     // Theirs are the longest overdue.
     for (const name of names) {

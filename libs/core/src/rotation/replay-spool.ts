@@ -8,6 +8,7 @@ import { sealingContext, type Sealer } from '../sealer.js';
 import { NO_FAILPOINTS, type Failpoints } from './failpoints.js';
 import type { RotationFinisher } from './finish-rotation.js';
 import type { Failure } from './judge.js';
+import type { PendingSaves } from './pending-saves.js';
 import type { ClientSource, RotationStore, TokenEndpoint } from './ports.js';
 import type { RedoMark } from './redo-mark.js';
 import type { Spool, SpooledAnswer, SpooledAttempt } from './spool.js';
@@ -22,6 +23,7 @@ export interface ReplayParts {
   readonly clients: ClientSource;
   readonly endpoint: TokenEndpoint;
   readonly finisher: RotationFinisher;
+  readonly pending: Pick<PendingSaves, 'size'>;
   readonly sealer: Sealer;
   readonly events: EventSink;
   readonly clock: Clock;
@@ -98,8 +100,10 @@ export class SpoolReplay {
 
   /** What is ahead of its row is waited for, but not for ever. */
   private isDone(ahead: number): boolean {
-    const now = this.parts.clock.monotonic();
-    if (ahead === 0) this.aheadSince = undefined;
+    const { clock, pending } = this.parts;
+    const now = clock.monotonic();
+    // An answer that waits to be saved is not in the database yet, whoever looks there.
+    if (ahead + pending.size === 0) this.aheadSince = undefined;
     else this.aheadSince ??= now;
     return this.aheadSince === undefined || now - this.aheadSince > AHEAD_AT_MOST_MS;
   }
@@ -144,7 +148,10 @@ export class SpoolReplay {
       connection.authorizationEpoch !== sent.authorizationEpoch
     ) {
       // What is on the wire settles itself.
-      if (!settled && askSpool === undefined) await this.parts.spool.settled(sent.attemptId);
+      if (!settled && askSpool === undefined) {
+        // One that is not marked is looked at once more, which does nothing.
+        await this.parts.spool.settled(sent.attemptId).catch(() => undefined);
+      }
       return 'nothing';
     }
     if (answer) return this.replay(connection, attempt, answer);
@@ -152,7 +159,8 @@ export class SpoolReplay {
     if (connection.generation < sent.generation) return 'ahead';
     if (knows(connection, sent.attemptId) || !lacks(connection)) return 'nothing';
     await this.fail(connection, sent.attemptId, ANSWER_LOST, {
-      requestedAt: sent.requestedAt,
+      // What may still be on the wire is not probed within a grace window: the two would overlap.
+      requestedAt: settled || askSpool === undefined ? sent.requestedAt : 0,
       atRevision: connection.revision,
       ...(askSpool === undefined || settled ? {} : { askSpool }),
     });
@@ -166,7 +174,8 @@ export class SpoolReplay {
   ): Promise<Redone> {
     const { store, clients, endpoint, sealer, finisher } = this.parts;
     const client = await clients.client(connection.clientId);
-    if (client === undefined) return 'nothing';
+    // Not known yet: whoever waits for this redo has to wait on.
+    if (client === undefined) return 'ahead';
     const { attemptId, generation, variant, requestedAt } = sent;
     try {
       const body = await sealer.open(answer.body, sealingContext.spooledAnswer(attemptId));
@@ -198,7 +207,7 @@ export class SpoolReplay {
         during: `replay of ${connectionName(connection)}`,
         error: messageOf(error),
       });
-      return 'nothing';
+      return 'ahead';
     }
   }
 

@@ -50,13 +50,20 @@ export class DueRotations {
   }
 
   /**
-   * One tick. Returns when all has been claimed that it found due; never throws. A tick while another one
-   * looks is none.
+   * One tick: takes over, and starts the lanes that are missing. The lanes go on by themselves: a backlog, or a
+   * server that hangs, must not keep the next tick from the others. A tick while another one looks is none.
+   * @returns the lanes of what is due, each of which resolves when all of its OAuth client has been claimed; never
+   *   throws
    */
-  async tick(): Promise<void> {
-    if (this.looking || this.stopping.signal.aborted) return;
+  async begin(): Promise<Array<Promise<void>>> {
+    if (this.looking || this.stopping.signal.aborted) return [];
     this.looking = this.look().finally(() => (this.looking = undefined));
-    await Promise.all(await this.looking);
+    return [...(await this.looking)];
+  }
+
+  /** One tick, and all that it found due is claimed. */
+  async tick(): Promise<void> {
+    await Promise.all(await this.begin());
   }
 
   /** No claim is made after this; resolves when those that are being made have come, and their rotations begun. */

@@ -27,7 +27,8 @@ export const BUDGET_FACTS = `
   SELECT b.available, k.rate_per_second, k.max_concurrent, k.canary, k.frozen_at, k.frozen_reason, k.frozen_by,
     extract(epoch FROM clock.at)::float8 AS at,
     extract(epoch FROM clock.at - b.refilled_at)::float8 * 1000 AS since_refill_ms,
-    coalesce(b.demand_until > clock.at, false) AS demand_waits,
+    -- Further ahead than it is ever set, the clock has been set back since.
+    coalesce(b.demand_until > clock.at AND b.demand_until < clock.at + interval '1 second', false) AS demand_waits,
     (SELECT count(*) FROM token_broker.connection c
      WHERE c.client_id = b.client_id AND c.attempt_id IS NOT NULL)::integer AS open_attempts
   FROM token_broker.client_budget b JOIN token_broker.oauth_client k ON k.id = b.client_id CROSS JOIN clock

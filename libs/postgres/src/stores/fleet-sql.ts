@@ -61,14 +61,20 @@ export const ADMIT = `
   WHERE spool_id = $1 AND admitted_at IS NULL RETURNING *`;
 
 export const DRAINED = `
-  UPDATE token_broker.replica SET ended_at = now() WHERE spool_id = $1 AND boot_id = $2`;
+  UPDATE token_broker.replica SET ended_at = now() FROM (${DATABASE_FACTS}) d
+  WHERE spool_id = $1 AND boot_id = $2 AND token_broker.replica.timeline = d.timeline`;
 
-/** Freezes; whoever comes first names the reason, and everybody the highest number that is known. */
+/**
+ * Freezes; whoever comes first names the reason, and everybody the highest number that is known. An operator's
+ * reason gives way to what is found about the database: that asks for more at the thaw.
+ */
 export const FREEZE = `
   UPDATE token_broker.installation SET
     attempt_floor = greatest(attempt_floor, $4::bigint),
-    frozen_reason = coalesce(frozen_reason, $1), frozen_detail = coalesce(frozen_detail, $2),
-    frozen_by = coalesce(frozen_by, $3), frozen_at = coalesce(frozen_at, now())`;
+    frozen_reason = CASE WHEN coalesce(frozen_reason, 'OPERATOR') = 'OPERATOR' THEN $1 ELSE frozen_reason END,
+    frozen_detail = CASE WHEN coalesce(frozen_reason, 'OPERATOR') = 'OPERATOR' THEN $2 ELSE frozen_detail END,
+    frozen_by = CASE WHEN coalesce(frozen_reason, 'OPERATOR') = 'OPERATOR' THEN $3 ELSE frozen_by END,
+    frozen_at = coalesce(frozen_at, now())`;
 
 /** Well above every number that a replica which is away now may know. */
 const JUMP = 1_000_000;
@@ -94,7 +100,7 @@ const PROBE_AT = `greatest(now(), least(
   coalesce(expires_at - least(60000, coalesce(token_ttl_ms, 60000) / 4) * interval '1 millisecond', now()),
   refresh_expires_at - interval '1 minute'))`;
 
-/** All refresh tokens may have been spent: each is in doubt, and is probed once. */
+/** All refresh tokens may have been spent: each is in doubt, and is probed once. In batches, within the time of a statement. */
 export const DOUBT_ALL = `
   UPDATE token_broker.connection SET
     state = CASE state WHEN 'ACTIVE' THEN 'IN_DOUBT' ELSE state END,
@@ -104,7 +110,11 @@ export const DOUBT_ALL = `
     last_error_code = 'database_outdated',
     last_error_description = 'The database was put back to an older state: the refresh token may have been spent since.',
     last_error_at = now(), revision = revision + 1, updated_at = now()
-  WHERE grant_type = 'refresh_token' AND attempt_id IS NULL AND 'ACTIVE' IN (state, state_before_pause)`;
+  WHERE uid IN (
+    SELECT uid FROM token_broker.connection
+    WHERE grant_type = 'refresh_token' AND attempt_id IS NULL AND 'ACTIVE' IN (state, state_before_pause)
+    LIMIT 10000)
+  RETURNING uid`;
 
 /** The answers of a lost replica are gone: its attempts are in doubt, and its doubts need not wait for it. */
 export const DOUBT_ATTEMPTS_OF = `

@@ -70,13 +70,17 @@ export class PostgresFleetStore implements FleetStore {
   }
 
   async thaw(by: string, lineage: Lineage): Promise<void> {
-    await translated(() =>
-      this.source.transaction(async (manager) => {
-        if (lineage === 'OUTDATED') await manager.query(sql.DOUBT_ALL);
+    await translated(async () => {
+      // Before the freeze is lifted: a thaw that is cut short is begun again where it stood.
+      while (lineage === 'OUTDATED') {
+        const [doubted] = await this.source.query<[unknown[], number]>(sql.DOUBT_ALL);
+        if (doubted.length === 0) break;
+      }
+      await this.source.transaction(async (manager) => {
         await manager.query(sql.RAISE_NUMBERS);
         await manager.query(sql.THAW, [by]);
-      }),
-    );
+      });
+    });
   }
 
   async declareLost(
