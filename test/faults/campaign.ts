@@ -36,7 +36,7 @@ async function main(): Promise<number> {
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
   say(`seed ${options.seed}, ${options.faults} faults, ${options.replicas} replicas; records in ${dir}`);
   const { records, broken: early } = await carryOut(options, dir, journal, say);
-  const verdict = judgeCampaign(records, TIMINGS.exchangeTimeoutMs);
+  const verdict = judgeCampaign(records, TIMINGS);
   const broken = report(verdict, records, say) || early;
   writeFileSync(join(dir, 'verdict.json'), JSON.stringify(verdict, null, 2));
   writeFileSync(join(dir, 'rows.jsonl'), records.rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
@@ -61,9 +61,10 @@ async function carryOut(
   const recordsNow = async (ends: readonly ConnectionEnd[]): Promise<CampaignRecords> => {
     fleet.ledger.read();
     const rows = await fleet.audit.versions(wallToMachineMs);
-    const { requests, exchanges, faults, remarks, missedReads } = journal;
+    const { requests, latecomers, exchanges, faults, remarks, missedReads } = journal;
     return {
       requests,
+      latecomers,
       exchanges,
       faults,
       remarks,
@@ -162,7 +163,7 @@ async function isBrokenAlready(
   recordsNow: (ends: readonly ConnectionEnd[]) => Promise<CampaignRecords>,
 ): Promise<boolean> {
   try {
-    const verdict = judgeCampaign(await recordsNow([]), TIMINGS.exchangeTimeoutMs);
+    const verdict = judgeCampaign(await recordsNow([]), TIMINGS);
     return verdict.doubleSpends.length > 0 || verdict.silentLosses.length > 0;
   } catch {
     // The database is away just now.

@@ -33,7 +33,7 @@ export function report(verdict: Verdict, records: CampaignRecords, say: (text: s
   for (const [kind, count] of [...kinds].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     say(`  ${String(count).padStart(5)}  ${kind}`);
   }
-  if (verdict.slow > 0) say(`${verdict.slow} doubts because the machine was slow, without any fault.`);
+  if (verdict.slow > 0) say(`${verdict.slow} doubts because the machine was too slow, without any fault.`);
   findings('Double spends', verdict.doubleSpends, say);
   findings('Silent losses', verdict.silentLosses, say);
   findings('Unexplained', verdict.unexplained, say);

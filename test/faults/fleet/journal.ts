@@ -2,11 +2,12 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { machineMs } from '../broker/tell.js';
 import type { SeenExchange } from '../proxy/exchange-proxy.js';
-import type { FaultHit, MadeRequest, MissedRead, Remark } from '../verdict/records.js';
+import type { FaultHit, Latecomer, MadeRequest, MissedRead, Remark } from '../verdict/records.js';
 
 /** All that the runner itself sees, in memory for the verdict and in a file for people. */
 export class Journal {
   readonly requests: MadeRequest[] = [];
+  readonly latecomers: Latecomer[] = [];
   readonly exchanges: SeenExchange[] = [];
   readonly faults: FaultHit[] = [];
   readonly remarks: Remark[] = [];
@@ -39,6 +40,11 @@ export class Journal {
     request.sentAt = at;
     request.port = port;
     this.note('sending', { at, replica: request.replica, attemptId, port });
+  }
+
+  latecomer(latecomer: Latecomer): void {
+    this.latecomers.push(latecomer);
+    this.note('latecomer', latecomer);
   }
 
   exchange(exchange: SeenExchange): void {

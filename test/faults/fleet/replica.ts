@@ -229,6 +229,15 @@ export class ReplicaUnderTest {
       this.journal.sent(String(json['attemptId']), Number(json['port']), Number(json['machineMs']));
     }
     if (event === 'faults.reached') this.failpointReached(json);
+    if (event === 'rotation.failed' && json['outcome'] === 'superseded') {
+      this.journal.latecomer({
+        at: machineMs(),
+        replica: this.name,
+        connection: String(json['connection']),
+        generation: Number(json['generation']),
+        durationMs: Number(json['durationMs']),
+      });
+    }
     if (event === 'fault' || json['outcome'] === 'fault') {
       const detail = JSON.stringify(json['error'] ?? json['err'] ?? json);
       this.journal.remark({

@@ -64,9 +64,7 @@ async function stopAt(
   const armed = replica.arm({ id: randomUUID(), moment, action: 'stop', skip });
   const fact = await reached(armed, replica);
   armed.disarm();
-  if (!fact) {
-    return false;
-  }
+  if (!fact) return false;
   const at = Number(fact['machineMs']);
   replica.stop(true);
   await delay(ms);

@@ -5,10 +5,13 @@ import type { FaultHit } from './records.js';
 /** How much of the exchange's time an answer has to have taken to count as too slow by itself. */
 const SLOW_SHARE = 0.9;
 
+/** A rotation's duration begins a moment after its claim was committed. */
+const LATE_TOLERANCE_MS = 2_000;
+
 /** Why an attempt came to no good end. */
 export type Cause =
   | { readonly fault: string }
-  /** Nothing was injected: the machine was so busy that the answer took longer than an exchange may. */
+  /** Nothing was injected: the machine was so busy that something took longer than it may. */
   | { readonly slow: true };
 
 /** Looks for what was done to an attempt. */
@@ -20,6 +23,7 @@ export class Causes {
   constructor(
     private readonly history: History,
     private readonly exchangeTimeoutMs: number,
+    private readonly attemptDeadlineMs: number,
   ) {
     for (const fault of history.records.faults) {
       if (fault.attemptId !== undefined) this.ofAttempt.set(fault.attemptId, fault);
@@ -40,7 +44,8 @@ export class Causes {
     const own = this.history.presentationOfAttempt.get(attempt.id)?.outcome?.fault;
     const kind = fault?.kind ?? exchange?.fault ?? own;
     if (kind !== undefined) return { fault: kind };
-    return exchange && this.wasSlow(attempt, exchange) ? { slow: true } : undefined;
+    const slow = exchange ? this.wasSlow(attempt, exchange) : this.cameLate(attempt);
+    return slow ? { slow: true } : undefined;
   }
 
   /** From the replica's own word that it was about to request, which counts its waits as well. */
@@ -49,6 +54,19 @@ export class Causes {
     const answeredIn = (exchange.answeredAt ?? Infinity) - from;
     const lastedFor = (exchange.endedAt ?? Infinity) - from;
     return Math.min(answeredIn, lastedFor) >= this.exchangeTimeoutMs * SLOW_SHARE;
+  }
+
+  /** Nothing was requested, and the replica says itself that it came to the lock after the deadline. */
+  private cameLate({ id, replica, connection, generation, claimedAt }: KnownAttempt): boolean {
+    if (this.history.requestedAt.has(id)) return false;
+    return this.history.records.latecomers.some(
+      (late) =>
+        late.replica === replica &&
+        late.connection === connection &&
+        late.generation === generation &&
+        late.at - late.durationMs <= claimedAt + LATE_TOLERANCE_MS &&
+        late.at >= claimedAt + this.attemptDeadlineMs,
+    );
   }
 
   /** A token is presented by its probe as well: the fault has to have hit this exchange of it. */

@@ -14,6 +14,8 @@ export interface CampaignRecords {
   readonly rows: readonly RowVersion[];
   /** Every request with a refresh token, as the replica told it before it made it. */
   readonly requests: readonly MadeRequest[];
+  /** Attempts that were gone when their replica came to the lock at last. */
+  readonly latecomers: readonly Latecomer[];
   /** Every exchange of a refresh token, as the proxies saw it. */
   readonly exchanges: readonly SeenExchange[];
   /** Every fault that hit. */
@@ -53,6 +55,15 @@ export interface MadeRequest {
   sentAt?: number;
   /** The port that it came from. */
   port?: number;
+}
+
+/** A replica says that it took so long from its claim to the lock that the attempt had been taken over. */
+export interface Latecomer {
+  readonly at: number;
+  readonly replica: string;
+  readonly connection: string;
+  readonly generation: number;
+  readonly durationMs: number;
 }
 
 /** A fault that was seen to hit, and for how long it could do harm. */

@@ -4,6 +4,7 @@ import type {
   CampaignRecords,
   ConnectionEnd,
   FaultHit,
+  Latecomer,
   MadeRequest,
   MissedRead,
   Remark,
@@ -45,6 +46,7 @@ export class Story {
   private readonly requests: MadeRequest[] = [];
   private readonly exchanges: SeenExchange[] = [];
   private readonly faults: FaultHit[] = [];
+  readonly latecomers: Latecomer[] = [];
   readonly remarks: Remark[] = [];
   readonly missedReads: MissedRead[] = [];
   readonly ends: ConnectionEnd[] = [];
@@ -57,7 +59,19 @@ export class Story {
 
   get records(): CampaignRecords {
     const { ledger, rows, requests, exchanges, faults, remarks, missedReads, ends } = this;
-    return { ledger, rows, requests, exchanges, faults, remarks, missedReads, ends, wallToMachineMs: 0 };
+    const { latecomers } = this;
+    return {
+      ledger,
+      rows,
+      requests,
+      latecomers,
+      exchanges,
+      faults,
+      remarks,
+      missedReads,
+      ends,
+      wallToMachineMs: 0,
+    };
   }
 
   /** The time of the story. */

@@ -2,6 +2,7 @@ import { CONNECTION, Story } from './story.js';
 import { judgeCampaign, type Verdict } from './verdict.js';
 
 const EXCHANGE_TIMEOUT_MS = 1_500;
+const ATTEMPT_DEADLINE_MS = 3_000;
 const GRANTED = { result: 'granted', status: 200 } as const;
 const LOST = { result: 'granted_answer_lost', status: null } as const;
 const INVALID_GRANT = { result: 'refused', status: 400, error: 'invalid_grant' } as const;
@@ -13,7 +14,10 @@ beforeEach(() => {
 });
 
 function verdict(): Verdict {
-  return judgeCampaign(story.records, EXCHANGE_TIMEOUT_MS);
+  return judgeCampaign(story.records, {
+    exchangeTimeoutMs: EXCHANGE_TIMEOUT_MS,
+    attemptDeadlineMs: ATTEMPT_DEADLINE_MS,
+  });
 }
 
 /** A first try whose answer was lost by a fault: the connection comes into doubt. */
@@ -220,6 +224,17 @@ describe('everything else has to be explained by a fault that hit it', () => {
     const [exchange] = story.records.exchanges;
     exchange!.answeredAt = exchange!.receivedAt + EXCHANGE_TIMEOUT_MS;
     story.endsAs({ state: 'IN_DOUBT', errorCode: 'timeout' });
+    expect(verdict()).toMatchObject({ ...CLEAN, inDoubt: 1, slow: 1 });
+  });
+
+  it('a replica that came to its lock after the deadline, and says so, explains its doubt', () => {
+    const attempt = { attemptId: 'attempt 9', attemptReplica: 'broker-1/spool' };
+    story.row(attempt).row({ state: 'IN_DOUBT', lastAttemptId: 'attempt 9', errorCode: 'replica_gone' });
+    expect(verdict().unexplained).toHaveLength(1);
+    const late = { replica: 'broker-1', connection: CONNECTION, generation: 1 };
+    story.latecomers.push({ ...late, at: story.at + 100, durationMs: 200 });
+    expect(verdict().unexplained).toHaveLength(1);
+    story.latecomers.push({ ...late, at: story.at + 3_100, durationMs: 3_200 });
     expect(verdict()).toMatchObject({ ...CLEAN, inDoubt: 1, slow: 1 });
   });
 

@@ -1,3 +1,4 @@
+import type { Timings } from '../fleet/timings.js';
 import { Causes, type Cause } from './causes.js';
 import { doubleSpends } from './double-spends.js';
 import type { Finding } from './finding.js';
@@ -30,9 +31,12 @@ const START_MS = 90_000;
  * Judges a campaign. Everything that happened is either as promised, or explained by a fault that was seen to
  * hit it, or unexplained; nothing is excused because faults were about in general.
  */
-export function judgeCampaign(records: CampaignRecords, exchangeTimeoutMs: number): Verdict {
+export function judgeCampaign(
+  records: CampaignRecords,
+  { exchangeTimeoutMs, attemptDeadlineMs }: Pick<Timings, 'exchangeTimeoutMs' | 'attemptDeadlineMs'>,
+): Verdict {
   const history = new History(records);
-  const causes = new Causes(history, exchangeTimeoutMs);
+  const causes = new Causes(history, exchangeTimeoutMs, attemptDeadlineMs);
   const doubts = history.changes.filter(isDoubt);
   const ended = history.changes.filter(isEndOfAuthorization);
   const explained = new Map(doubts.map((change) => [change, causeOf(change, history, causes)]));
