@@ -14,8 +14,7 @@ function refusedWhileActive(history: History): Finding[] {
   return [...history.presentations.values()].flat().flatMap((presentation) => {
     const { attempt, outcome, at, connection } = presentation;
     if (outcome?.result !== 'refused' || outcome.error !== 'invalid_grant') return [];
-    // Where the presenter had gone before, nobody heard the refusal: that exchange ended in doubt.
-    if (outcome.status === null || attempt?.inDoubt || isExcusedRefusal(history, presentation)) return [];
+    if (!wasHeard(presentation) || attempt?.inDoubt || isExcusedRefusal(history, presentation)) return [];
     return [
       {
         at,
@@ -24,6 +23,11 @@ function refusedWhileActive(history: History): Finding[] {
       },
     ];
   });
+}
+
+/** Where the presenter had gone before the answer, nobody heard the refusal: that exchange ended in doubt. */
+function wasHeard({ outcome, exchange }: KnownPresentation): boolean {
+  return outcome?.status !== null && (exchange === undefined || exchange.answeredAt !== undefined);
 }
 
 /** A refusal of an active connection's token that the server itself has brought about, or a probe. */

@@ -148,7 +148,8 @@ export class Story {
       port,
       receivedAt: at,
       endedAt: at + lastsMs,
-      ...(outcome ? { forwardedAt: at, answeredAt: at + Math.min(lastsMs, 5) } : {}),
+      ...(outcome ? { forwardedAt: at } : {}),
+      ...(outcome && lastsMs > 0 ? { answeredAt: at + Math.min(lastsMs, 5) } : {}),
     });
     if (!outcome) return;
     if (outcome.result.startsWith('granted')) this.issued(`${token}, its successor`, 'chain 1', token);

@@ -105,7 +105,7 @@ describe('P1: a generation is presented once', () => {
     story.endsAs({ state: 'IN_DOUBT', errorCode: 'timeout' });
     story.presents({ token: 'token 1', replica: 'broker-2', inDoubt: true, outcome: GRANTED });
     story.endsAs({ state: 'ACTIVE', generation: 2 });
-    story.heldArrives({ ...INVALID_GRANT, status: null }).chainEnded();
+    story.heldArrives(INVALID_GRANT).chainEnded();
     story.presents({ token: 'token 1, its successor', outcome: INVALID_GRANT });
     story.endsAs({ state: 'REAUTHORIZATION_REQUIRED', errorCode: 'invalid_grant' });
     expect(verdict()).toMatchObject(CLEAN);
