@@ -77,9 +77,14 @@ inline attemptEnds() {
 
 inline noDoubt() { row.doubt = NOBODY; row.ask = 0 }
 
-/* TOKEN_GUARD: the answer to generation n is the only way to n + 1. */
+/*
+ * TOKEN_GUARD: the answer to generation n is the only way to n + 1. After a failover the row may be at an earlier
+ * generation: the later answer counts all the more.
+ */
 #ifdef DEFECT_UNGUARDED_SAVE
 #define TOKEN_GUARD(a) true
+#elif FAILOVERS > 0 && !defined(FLAW_ORDER)
+#define TOKEN_GUARD(a) (row.generation <= attempts[a].generation && row.epoch == attempts[a].epoch)
 #else
 #define TOKEN_GUARD(a) (row.generation == attempts[a].generation && row.epoch == attempts[a].epoch)
 #endif
@@ -162,5 +167,43 @@ inline authorize() {
   attemptEnds();
   good = row.generation;
   ended = 0;
-  for (i : 1 .. GENERATIONS) { spent[i] = 0; probed[i] = 0 }
+  for (i : 1 .. GENERATIONS) { sent[i] = 0 }
 }
+
+#if FAILOVERS > 0
+/*
+ * Its answers are gone: its attempt is in doubt, and so is every connection that it may have rotated since the standby
+ * fell behind. What only its spool knew of what was sent, nobody can count any more: one probe is left.
+ */
+inline declareLost(r) {
+  phase[r] = LOST;
+  if
+  :: row.attempt != NOBODY && attempts[row.attempt].owner == r ->
+    x = row.attempt;
+    judgeUnanswered(x);
+    applyFailure(x, meaning, 0, true)
+  :: else ->
+    if
+    :: row.doubt != NOBODY && attempts[row.doubt].owner == r -> row.ask = 0
+    :: else
+    fi;
+#ifndef FLAW_LOST
+    if
+    :: row.state == ACTIVE -> row.state = IN_DOUBT; row.doubt = NOBODY
+    :: else
+    fi
+#endif
+  fi;
+  if
+  :: sent[row.generation] > 1 -> sent[row.generation] = 1
+  :: else
+  fi;
+  for (i : 1 .. ATTEMPTS) {
+    if
+    :: attempts[i].owner == r -> attempts[i].record = NONE; attempts[i].settled = 0
+    :: else
+    fi
+  };
+  tidy()
+}
+#endif

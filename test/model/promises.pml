@@ -7,7 +7,7 @@
   fi
 
 /* P3: some spool has the refresh token that the server takes. */
-#define IS_GOOD(a) (attempts[a].record == GRANTED && attempts[a].epoch == row.epoch && \
+#define IS_GOOD(r, a) (attempts[a].record == GRANTED && attempts[a].epoch == row.epoch && \
   attempts[a].generation + 1 == good && phase[attempts[a].owner] != LOST)
 
 #define AT_THE_SAME_AS(a, b) (attempts[a].generation == attempts[b].generation && \
@@ -23,13 +23,9 @@ inline checkSending(a) {
   if
   :: attempts[a].epoch != row.epoch /* the authorization before */
   :: else ->
-    PROMISE(!probed[x], "| BROKEN: P1: a generation is not sent again after its probe\n");
-    if
-    :: attempts[a].probe -> probed[x] = 1
-    :: else ->
-      PROMISE(!spent[x], "| BROKEN: P1: a generation is sent once, and probed once\n");
-      spent[x] = 1
-    fi
+    PROMISE(sent[x] == 0 || (sent[x] == 1 && attempts[a].probe),
+      "| BROKEN: P1: a generation is sent once, and then probed once at the most\n");
+    sent[x]++
   fi;
   for (i : 1 .. ATTEMPTS) {
     PROMISE(!(attempts[a].probe && i != a && attempts[i].owner == attempts[a].owner && AT_THE_SAME_AS(i, a) &&
@@ -45,23 +41,17 @@ inline checkForgetting(a) {
   i = 0
 }
 
-/* P4: the good token is in the row, or in a spool, or the row says that it may not have it. */
+/*
+ * P4: the good token is in the row, or in a spool, or the row says that it may not have it. While the fleet waits for
+ * a redo, every connection says so (`awaiting_redo`).
+ */
 #define LOST_SILENTLY (!ended && row.generation != good && row.state == ACTIVE && row.attempt == NOBODY && \
-  !(IS_GOOD(1) || IS_GOOD(2) || IS_GOOD(3) || IS_GOOD(4) || IS_GOOD_BEYOND_4))
-#if ATTEMPTS == 4
-#define IS_GOOD_BEYOND_4 false
-#elif ATTEMPTS == 5
-#define IS_GOOD_BEYOND_4 IS_GOOD(5)
-#elif ATTEMPTS == 6
-#define IS_GOOD_BEYOND_4 (IS_GOOD(5) || IS_GOOD(6))
-#elif ATTEMPTS == 7
-#define IS_GOOD_BEYOND_4 (IS_GOOD(5) || IS_GOOD(6) || IS_GOOD(7))
-#endif
+  NOBODY_BEHIND && !SOME(IS_GOOD, 0))
 
 /* When nothing can happen any more, nothing is left open. */
 inline resolved() {
   may = (row.attempt == NOBODY && lock == NOBODY &&
-    (row.state == REAUTHORIZATION_REQUIRED || (row.state == ACTIVE && row.generation == GENERATIONS)));
+    (row.state == REAUTHORIZATION_REQUIRED || row.generation == GENERATIONS));
   for (i : 1 .. ATTEMPTS) { may = may && attempts[i].step == IDLE };
   for (i : 0 .. REPLICAS - 1) { may = may && phase[i] != DOWN && phase[i] != REPLAYING }
 }

@@ -83,9 +83,8 @@ bit ended;
 byte faults = FAULTS;
 byte reauthorizations = REAUTHORIZATIONS;
 
-/* What was sent of the present authorization, by generation; a send that the server refused unseen does not count. */
-bit spent[GENERATIONS + 1];
-bit probed[GENERATIONS + 1];
+/* How often each generation was sent, of the present authorization; what the server refused unseen does not count. */
+byte sent[GENERATIONS + 1];
 
 /* Used within one step only, and zero between steps (tidy). */
 byte i, j, x;
@@ -94,11 +93,12 @@ mtype meaning;
 
 #define FAULT faults > 0 -> faults--
 
-#include "promises.pml"
 #include "failover.pml"
+#include "promises.pml"
 #include "database.pml"
 #include "spender.pml"
 #include "recovery.pml"
+#include "replica.pml"
 #include "world.pml"
 
 init {

@@ -9,12 +9,6 @@ inline judge(a) {
       good++;
       meaning = ROTATED
     :: else ->
-      if
-      :: !ended -> 
-        PROMISE(probed[attempts[a].generation],
-          "| BROKEN: P1: the broker itself reuses no token, save by a probe\n")
-      :: else
-      fi;
       ended = 1;
       meaning = DENIED
     fi
@@ -34,11 +28,7 @@ inline answer(a, what) {
 inline unsend(a) {
   if
   :: attempts[a].epoch != row.epoch
-  :: else ->
-    if
-    :: attempts[a].probe -> probed[attempts[a].generation] = 0
-    :: else -> spent[attempts[a].generation] = 0
-    fi
+  :: else -> sent[attempts[a].generation]--
   fi
 }
 
@@ -78,13 +68,30 @@ end:
 #define SOMEBODY_UP (phase[0] == UP || phase[1] == UP || phase[2] == UP)
 #endif
 
-#define MAY_FORGET(a) (attempts[a].settled && attempts[a].record != FORGOTTEN)
+#define MAY_FORGET(a) (attempts[a].settled && attempts[a].record != FORGOTTEN && MAY_BE_FORGOTTEN(a))
 inline forget(a) {
   checkForgetting(a);
   attempts[a].record = FORGOTTEN;
   printf("| replica %d forgets attempt %d, settled long ago\n", attempts[a].owner, a);
   tidy()
 }
+
+#if FAILOVERS > 0
+/* What was committed since is gone, and so are all transactions. */
+inline promote() {
+  failovers--;
+  lock = NOBODY;
+  attemptEnds();
+  copyRow(row, standby);
+  forgetStandby();
+  for (i : 0 .. REPLICAS - 1) { upToDate[i] = 0 };
+#ifndef FLAW_JOIN
+  for (i : 1 .. ATTEMPTS) { attempts[i].replayed = 0 };
+#endif
+  printf("| the standby is promoted: generation %d, %e, attempt %d\n", row.generation, row.state, row.attempt);
+  tidy()
+}
+#endif
 
 proctype world() {
 end:
@@ -117,7 +124,7 @@ end:
       tidy() }
 
   /* The user authorizes, at any time. */
-  :: d_step { reauthorizations > 0 && lock == NOBODY && row.generation < GENERATIONS ->
+  :: d_step { reauthorizations > 0 && lock == NOBODY && row.generation < GENERATIONS && MAY_AUTHORIZE ->
       reauthorizations--;
       authorize();
       printf("| the user authorizes: now generation %d\n", row.generation);
@@ -133,6 +140,14 @@ end:
 #endif
 #if ATTEMPTS >= 6
   :: d_step { MAY_FORGET(6) -> forget(6) }
+#endif
+
+#if FAILOVERS > 0
+  :: d_step { failovers > 0 && !lagging ->
+      lagging = 1;
+      copyRow(standby, row);
+      printf("| the standby gets no commits from here on\n") }
+  :: d_step { lagging -> promote() }
 #endif
   od
 }
