@@ -6,7 +6,8 @@
  * The standby stops receiving at any moment (`lagging`), and is promoted at any later one.
  */
 
-/* Whether this replica has replayed onto the present timeline: token_broker.replica.timeline. */
+/* Whether this replica has saved its answers, and then replayed all of its spool, onto the present timeline. */
+bit saved[REPLICAS];
 bit upToDate[REPLICAS];
 
 /* P over all attempts. */
@@ -21,9 +22,18 @@ bit upToDate[REPLICAS];
 #endif
 #define SOME(P, r) (P(r, 1) || P(r, 2) || P(r, 3) || P(r, 4) || BEYOND_4(P, r))
 
+/* P over all replicas. */
+#if REPLICAS == 2
+#define ANY(P) (P(0) || P(1))
+#else
+#define ANY(P) (P(0) || P(1) || P(2))
+#endif
+
 #if FAILOVERS == 0
 
 #define IN_STANDBY(a) false
+#define IN_STAGE(r, a) true
+#define SECOND_STAGE(r) true
 #define MAY_SPEND(r) true
 #define NOBODY_BEHIND true
 #define MAY_BE_FORGOTTEN(a) true
@@ -44,31 +54,33 @@ byte failovers = FAILOVERS;
 #else
 #define BEHIND(r) (!upToDate[r] && phase[r] != LOST)
 #endif
-/* What a lost replica leaves is judged when the others have replayed all that does not wait for it. */
-#define ONLY_WAITS(r) (REPLAYS(r) && SOME(WAITS, r) && !SOME(BUSY, r) && !SOME(IN_REPLAY, r) && \
-  !(ENDS_OWN(r) && (OWN_ATTEMPT(r) || OWN_DOUBT(r))))
-#define SPEAKS(r) (!upToDate[r] && phase[r] != LOST && phase[r] != GONE && !ONLY_WAITS(r))
-#ifdef FLAW_LOST
-#define OTHERS_HAVE_SPOKEN true
-#elif REPLICAS == 2
-#define OTHERS_HAVE_SPOKEN (!SPEAKS(0) && !SPEAKS(1))
+#define NOBODY_BEHIND !ANY(BEHIND)
+#define MAY_SPEND(r) (upToDate[r] && NOBODY_BEHIND)
+
+/*
+ * In two stages: what an answer of one replica brings may be what a failure of another one is about. In the first
+ * everybody saves answers, in the second everybody looks at the rest.
+ */
+#ifdef FLAW_ORDER
+#define IN_STAGE(r, a) true
+#define SECOND_STAGE(r) true
 #else
-#define OTHERS_HAVE_SPOKEN (!SPEAKS(0) && !SPEAKS(1) && !SPEAKS(2))
+#ifdef FLAW_AGE
+#define TO_SAVE(r) (!saved[r] && (phase[r] == UP || phase[r] == REPLAYING))
+#else
+#define TO_SAVE(r) (!saved[r] && phase[r] != LOST)
 #endif
-/* Whether another replica may still bring what this one waits for. */
-#define MAY_BRING(r) (BEHIND(r) && !ONLY_WAITS(r))
-#if REPLICAS == 2
-#define OTHERS_MAY_BRING(r) (((r) != 0 && MAY_BRING(0)) || ((r) != 1 && MAY_BRING(1)))
-#else
-#define OTHERS_MAY_BRING(r) (((r) != 0 && MAY_BRING(0)) || ((r) != 1 && MAY_BRING(1)) || ((r) != 2 && MAY_BRING(2)))
+#define IN_STAGE(r, a) (saved[r] -> !ANY(TO_SAVE) : attempts[a].record == GRANTED)
+#define SECOND_STAGE(r) (saved[r] && !ANY(TO_SAVE))
 #endif
 
-#if REPLICAS == 2
-#define NOBODY_BEHIND (!BEHIND(0) && !BEHIND(1))
+/* What a lost replica may have spent is put in doubt when the others have saved their answers. */
+#ifdef FLAW_LOST
+#define OTHERS_HAVE_SAVED true
 #else
-#define NOBODY_BEHIND (!BEHIND(0) && !BEHIND(1) && !BEHIND(2))
+#define HAS_TO_SAVE(r) (!saved[r] && phase[r] != LOST && phase[r] != GONE)
+#define OTHERS_HAVE_SAVED !ANY(HAS_TO_SAVE)
 #endif
-#define MAY_SPEND(r) (upToDate[r] && NOBODY_BEHIND)
 
 /* What was settled is kept for 15 minutes: longer than a standby lags, and than a living replica takes to replay. */
 #ifdef FLAW_TRIM

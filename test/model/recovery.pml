@@ -12,41 +12,36 @@
 #define BUSY(r, a) (attempts[a].owner == (r) && attempts[a].step != IDLE)
 
 #if FAILOVERS == 0
+
 #define IN_REDO(a) false
 #define WAITS(r, a) false
-#define MUST_WAIT(r) false
+#define TO_GIVE_UP(r, a) false
+
 #else
 
+/* After a failover: what was settled, and what is on the wire. What was not sent yet will not be (RedoMark). */
 #ifdef FLAW_UNDER_WAY
-#define IN_REDO(a) attempts[a].settled
+#define IN_REDO(a) (attempts[a].settled && attempts[a].step == IDLE)
+#define TO_GIVE_UP(r, a) false
 #else
 #define IN_REDO(a) HAS_RECORD(a)
+#define TO_GIVE_UP(r, a) (phase[r] == UP && attempts[a].owner == (r) && !attempts[a].past && \
+  (attempts[a].step == CLAIMED || attempts[a].step == HELD || attempts[a].step == JOURNALED))
 #endif
 
-/* Its place is at a generation that another replica has yet to bring back, or under an attempt that it has to end. */
-#ifdef FLAW_ORDER
-#define AHEAD(a) false
-#else
-#define AHEAD(a) (attempts[a].generation > row.generation)
-#endif
+/* Its place is under an attempt that comes to its end first. */
 #ifdef FLAW_RESURRECTED
-#define COVERED(a) false
+#define WAITS(r, a) false
 #else
-#define COVERED(a) (attempts[a].generation == row.generation && !KNOWS(a) && row.attempt != NOBODY)
-#endif
-#define WAITS(r, a) (attempts[a].owner == (r) && attempts[a].epoch == row.epoch && SPENT_FOR_NOTHING(a) && \
-  attempts[a].step == IDLE && (AHEAD(a) || COVERED(a)))
-#ifdef FLAW_UNDER_WAY
-#define MUST_WAIT(r) (SOME(WAITS, r) && OTHERS_MAY_BRING(r))
-#else
-#define MUST_WAIT(r) (SOME(BUSY, r) || (SOME(WAITS, r) && OTHERS_MAY_BRING(r)))
+#define WAITS(r, a) (attempts[a].owner == (r) && !upToDate[r] && SPENT_FOR_NOTHING(a) && AT_THE_SAME(a) && \
+  !KNOWS(a) && row.attempt != NOBODY)
 #endif
 
 #endif
 
 /* What is next to be replayed, at a start and after a failover. */
-#define IN_REPLAY(r, a) (attempts[a].owner == (r) && !attempts[a].replayed && !WAITS(r, a) && \
-  attempts[a].step == IDLE && (phase[r] == REPLAYING -> HAS_RECORD(a) : IN_REDO(a)))
+#define IN_REPLAY(r, a) (attempts[a].owner == (r) && !attempts[a].replayed && !WAITS(r, a) && IN_STAGE(r, a) && \
+  (phase[r] == REPLAYING -> HAS_RECORD(a) && attempts[a].step == IDLE : IN_REDO(a)))
 
 #define EARLIER(a, b) (attempts[a].epoch < attempts[b].epoch || (attempts[a].epoch == attempts[b].epoch && \
   (attempts[a].generation < attempts[b].generation || \
@@ -78,18 +73,39 @@ inline replay(a, what, asRedo) {
   fi
 }
 
+inline redone() {
+#ifdef FLAW_SETTLED_UNDER_WAY
+  attempts[x].settled = 1;
+#endif
+  printf("| ... which is under way: now generation %d, %e\n", row.generation, row.state)
+}
+
+/* The same for an attempt that this process is at: what it brings is still to come, and is saved by itself. */
+inline redoUnderWay() {
+  if
+  :: attempts[x].record == GRANTED && TOKEN_GUARD(x) -> applyToken(x); redone()
+  :: AT_THE_SAME(x) && attempts[x].record == FINAL && !KNOWS(x) && LACKS -> applyFailure(x, DENIED, 0, true); redone()
+  :: AT_THE_SAME(x) && attempts[x].record == SENT && !KNOWS(x) && LACKS ->
+    judgeUnanswered(x);
+    applyFailure(x, meaning, 1, true);
+    redone()
+  :: else
+  fi
+}
 /* redoOne, for record x. */
 inline redoOne(r) {
   attempts[x].replayed = 1;
   printf("| replica %d replays attempt %d (%e, generation %d)\n", r, x, attempts[x].record, attempts[x].generation);
   if
-  :: attempts[x].record == GRANTED && TOKEN_GUARD(x) -> replay(x, ROTATED, false)
-  :: !(attempts[x].record == GRANTED && TOKEN_GUARD(x)) && !AT_THE_SAME(x) -> settle(x)
-  :: else ->
+  :: attempts[x].step != IDLE -> d_step { redoUnderWay() }
+  :: attempts[x].step == IDLE && attempts[x].record == GRANTED && TOKEN_GUARD(x) -> replay(x, ROTATED, false)
+  :: attempts[x].step == IDLE && !(attempts[x].record == GRANTED && TOKEN_GUARD(x)) ->
     if
-    :: attempts[x].record == FINAL && (KNOWS(x) || LACKS) -> replay(x, DENIED, !KNOWS(x))
-    :: attempts[x].record == REFUSED && KNOWS(x) -> replay(x, RELEASED, false)
-    :: attempts[x].record == SENT && !KNOWS(x) && LACKS -> d_step { judgeUnanswered(x) }; replay(x, meaning, true)
+    :: !AT_THE_SAME(x) -> settle(x)
+    :: AT_THE_SAME(x) && attempts[x].record == FINAL && (KNOWS(x) || LACKS) -> replay(x, DENIED, !KNOWS(x))
+    :: AT_THE_SAME(x) && attempts[x].record == REFUSED && KNOWS(x) -> replay(x, RELEASED, false)
+    :: AT_THE_SAME(x) && attempts[x].record == SENT && !KNOWS(x) && LACKS ->
+      d_step { judgeUnanswered(x) }; replay(x, meaning, true)
     :: else
     fi
   fi

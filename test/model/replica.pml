@@ -22,11 +22,11 @@ inline appears(r) {
 }
 
 /* Not all of them: somebody has to be left who takes over. */
-#define STAYS(r, other) ((r) != (other) && phase[other] != GONE && phase[other] != LOST)
+#define STAYS(r) (phase[r] != GONE && phase[r] != LOST)
 #if REPLICAS == 2
-#define OTHERS_STAY(r) (STAYS(r, 0) || STAYS(r, 1))
+#define OTHERS_STAY(r) (((r) != 0 && STAYS(0)) || ((r) != 1 && STAYS(1)))
 #else
-#define OTHERS_STAY(r) (STAYS(r, 0) || STAYS(r, 1) || STAYS(r, 2))
+#define OTHERS_STAY(r) (((r) != 0 && STAYS(0)) || ((r) != 1 && STAYS(1)) || ((r) != 2 && STAYS(2)))
 #endif
 
 inline claim(r) {
@@ -71,18 +71,30 @@ inline upToDateNow(r) {
     :: else
     fi
   };
+  saved[r] = 1;
   upToDate[r] = 1;
   phase[r] = UP;
   printf("| replica %d has replayed its spool\n", r);
   tidy()
 }
 
+/* What was claimed before a redo and not sent yet is not sent any more. */
+inline giveUpUnsent(r) {
+  for (i : 1 .. ATTEMPTS) {
+    if
+    :: TO_GIVE_UP(r, i) -> attempts[i].past = 1; printf("| replica %d will not send attempt %d any more\n", r, i)
+    :: else
+    fi
+  };
+  tidy()
+}
+
 /* At a start, and on a new timeline (Membership.look). */
 #define REPLAYS(r) (phase[r] == REPLAYING || (phase[r] == UP && !upToDate[r]))
 #ifdef FLAW_RESURRECTED
-#define ENDS_OWN(r) (phase[r] == REPLAYING)
+#define ENDS_OWN(r) (phase[r] == REPLAYING && SECOND_STAGE(r))
 #else
-#define ENDS_OWN(r) REPLAYS(r)
+#define ENDS_OWN(r) (REPLAYS(r) && SECOND_STAGE(r))
 #endif
 
 proctype replica(byte r) {
@@ -115,18 +127,26 @@ end:
       phase[r] = REPLAYING
 #endif
     }
-  :: atomic { REPLAYS(r) && lock == NOBODY && SOME(IN_REPLAY, r) ->
+  :: atomic { REPLAYS(r) && lock == NOBODY && !SOME(TO_GIVE_UP, r) && SOME(IN_REPLAY, r) ->
       d_step { nextRecord(r) }; redoOne(r); tidy() }
   :: atomic { ENDS_OWN(r) && lock == NOBODY && !SOME(IN_REPLAY, r) && OWN_ATTEMPT(r) ->
       j = row.attempt; endOwn(j); tidy() }
   :: atomic { ENDS_OWN(r) && lock == NOBODY && !SOME(IN_REPLAY, r) && !OWN_ATTEMPT(r) && OWN_DOUBT(r) ->
       j = row.doubt; endOwn(j); tidy() }
-  :: d_step { REPLAYS(r) && !SOME(IN_REPLAY, r) && !(ENDS_OWN(r) && (OWN_ATTEMPT(r) || OWN_DOUBT(r))) && !MUST_WAIT(r) ->
+  :: d_step { REPLAYS(r) && SECOND_STAGE(r) && !SOME(TO_GIVE_UP, r) && !SOME(IN_REPLAY, r) && !SOME(WAITS, r) &&
+      !(ENDS_OWN(r) && (OWN_ATTEMPT(r) || OWN_DOUBT(r))) ->
       upToDateNow(r) }
 
 #if FAILOVERS > 0
+  /* RedoMark.begin */
+  :: d_step { REPLAYS(r) && SOME(TO_GIVE_UP, r) -> giveUpUnsent(r) }
+#ifndef FLAW_ORDER
+  :: d_step { REPLAYS(r) && !saved[r] && !SOME(TO_GIVE_UP, r) && !SOME(IN_REPLAY, r) ->
+      saved[r] = 1;
+      printf("| replica %d has saved its answers\n", r) }
+#endif
   /* FleetAdministration.declareLost, where the fleet waits for one that will not come. */
-  :: atomic { phase[r] == GONE && !upToDate[r] && lock == NOBODY && OTHERS_HAVE_SPOKEN ->
+  :: atomic { phase[r] == GONE && !upToDate[r] && lock == NOBODY && OTHERS_HAVE_SAVED ->
       printf("| an operator declares replica %d lost\n", r);
       d_step { declareLost(r) } }
 #endif

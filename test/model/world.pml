@@ -62,13 +62,10 @@ end:
 /* Whether the process that carries an attempt out is in the middle of it. Then a deadline that passes is a stop. */
 #define UNDER_WAY(a) (attempts[a].step != IDLE && attempts[a].step != PENDING)
 
-#if REPLICAS == 2
-#define SOMEBODY_UP (phase[0] == UP || phase[1] == UP)
-#else
-#define SOMEBODY_UP (phase[0] == UP || phase[1] == UP || phase[2] == UP)
-#endif
+#define IS_UP(r) (phase[r] == UP)
 
-#define MAY_FORGET(a) (attempts[a].settled && attempts[a].record != FORGOTTEN && MAY_BE_FORGOTTEN(a))
+#define MAY_FORGET(a) (attempts[a].settled && attempts[a].record != FORGOTTEN && attempts[a].step == IDLE && \
+  MAY_BE_FORGOTTEN(a))
 inline forget(a) {
   checkForgetting(a);
   attempts[a].record = FORGOTTEN;
@@ -84,7 +81,7 @@ inline promote() {
   attemptEnds();
   copyRow(row, standby);
   forgetStandby();
-  for (i : 0 .. REPLICAS - 1) { upToDate[i] = 0 };
+  for (i : 0 .. REPLICAS - 1) { saved[i] = 0; upToDate[i] = 0 };
 #ifndef FLAW_JOIN
   for (i : 1 .. ATTEMPTS) { attempts[i].replayed = 0 };
 #endif
@@ -118,7 +115,7 @@ end:
       printf("| the transaction of attempt %d is cut off\n", lock);
       lock = NOBODY }
 
-  :: d_step { row.attempt != NOBODY && attempts[row.attempt].past && lock == NOBODY && SOMEBODY_UP ->
+  :: d_step { row.attempt != NOBODY && attempts[row.attempt].past && lock == NOBODY && ANY(IS_UP) ->
       takeOver();
       printf("| attempt %d is taken over: now generation %d, %e\n", x, row.generation, row.state);
       tidy() }
