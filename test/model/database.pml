@@ -189,7 +189,7 @@ inline declareLost(r) {
     fi;
 #ifndef FLAW_LOST
     if
-    :: row.state == ACTIVE -> row.state = IN_DOUBT; row.doubt = NOBODY
+    :: row.state != REAUTHORIZATION_REQUIRED -> row.state = IN_DOUBT; noDoubt()
     :: else
     fi
 #endif

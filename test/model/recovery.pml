@@ -11,6 +11,12 @@
 /* Whether a replica has an attempt of its own under way, or an answer in hand that the database has not taken. */
 #define BUSY(r, a) (attempts[a].owner == (r) && attempts[a].step != IDLE)
 
+#ifdef FLAW_REDO_PENDING
+#define IN_HAND(r, a) false
+#else
+#define IN_HAND(r, a) (BUSY(r, a) && attempts[a].change == ROTATED)
+#endif
+
 #if FAILOVERS == 0
 
 #define IN_REDO(a) false

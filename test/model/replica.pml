@@ -141,7 +141,7 @@ end:
   /* RedoMark.begin */
   :: d_step { REPLAYS(r) && SOME(TO_GIVE_UP, r) -> giveUpUnsent(r) }
 #ifndef FLAW_ORDER
-  :: d_step { REPLAYS(r) && !saved[r] && !SOME(TO_GIVE_UP, r) && !SOME(IN_REPLAY, r) ->
+  :: d_step { REPLAYS(r) && !saved[r] && !SOME(TO_GIVE_UP, r) && !SOME(IN_REPLAY, r) && !SOME(IN_HAND, r) ->
       saved[r] = 1;
       printf("| replica %d has saved its answers\n", r) }
 #endif
