@@ -6,8 +6,7 @@
  * The standby stops receiving at any moment (`lagging`), and is promoted at any later one.
  */
 
-/* Whether this replica has saved its answers, and then replayed all of its spool, onto the present timeline. */
-bit saved[REPLICAS];
+/* Whether this replica has replayed its spool onto the present timeline: token_broker.replica.timeline. */
 bit upToDate[REPLICAS];
 
 /* P over all attempts. */
@@ -32,8 +31,8 @@ bit upToDate[REPLICAS];
 #if FAILOVERS == 0
 
 #define IN_STANDBY(a) false
-#define IN_STAGE(r, a) true
-#define SECOND_STAGE(r) true
+#define AHEAD(r, a) false
+#define MAY_FINISH(r) true
 #define MAY_SPEND(r) true
 #define NOBODY_BEHIND true
 #define MAY_BE_FORGOTTEN(a) true
@@ -58,28 +57,30 @@ byte failovers = FAILOVERS;
 #define MAY_SPEND(r) (upToDate[r] && NOBODY_BEHIND)
 
 /*
- * In two stages: what an answer of one replica brings may be what a failure of another one is about. In the first
- * everybody saves answers, in the second everybody looks at the rest.
+ * What is of a later generation than its row waits: another replica has what leads there. It waits as long as any
+ * other may bring something: one that is at its redo, or one that is not there.
  */
+#define BRINGS(r) (REPLAYS(r) && (SOME(TO_GIVE_UP, r) || SOME(IN_REPLAY, r) || SOME(IN_HAND, r) || \
+  OWN_ATTEMPT(r) || OWN_DOUBT(r)))
+#ifdef FLAW_AHEAD_AT_MOST
+#define MAY_BRING(r) BRINGS(r)
+#else
+#define MAY_BRING(r) (BRINGS(r) || (!upToDate[r] && (phase[r] == DOWN || phase[r] == GONE)))
+#endif
 #ifdef FLAW_ORDER
-#define IN_STAGE(r, a) true
-#define SECOND_STAGE(r) true
+#define AHEAD(r, a) false
 #else
-#ifdef FLAW_AGE
-#define TO_SAVE(r) (!saved[r] && (phase[r] == UP || phase[r] == REPLAYING))
-#else
-#define TO_SAVE(r) (!saved[r] && phase[r] != LOST)
+#define AHEAD(r, a) (attempts[a].owner == (r) && attempts[a].epoch == row.epoch && SPENT_FOR_NOTHING(a) && \
+  attempts[a].generation > row.generation)
 #endif
-#define IN_STAGE(r, a) (saved[r] -> !ANY(TO_SAVE) : attempts[a].record == GRANTED)
-#define SECOND_STAGE(r) (saved[r] && !ANY(TO_SAVE))
-#endif
+#define MAY_FINISH(r) (!SOME(IN_HAND, r) && (!SOME(AHEAD, r) || !ANY(MAY_BRING)))
 
-/* What a lost replica may have spent is put in doubt when the others have saved their answers. */
+/* What a lost replica may have spent is put in doubt when the others have brought what they have. */
 #ifdef FLAW_LOST
-#define OTHERS_HAVE_SAVED true
+#define OTHERS_HAVE_BROUGHT true
 #else
-#define HAS_TO_SAVE(r) (!saved[r] && phase[r] != LOST && phase[r] != GONE)
-#define OTHERS_HAVE_SAVED !ANY(HAS_TO_SAVE)
+#define STILL_BRINGS(r) (BRINGS(r) || (!upToDate[r] && phase[r] == DOWN))
+#define OTHERS_HAVE_BROUGHT !ANY(STILL_BRINGS)
 #endif
 
 /* What was settled is kept for 15 minutes: longer than a standby lags, and than a living replica takes to replay. */

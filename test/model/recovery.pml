@@ -46,7 +46,7 @@
 #endif
 
 /* What is next to be replayed, at a start and after a failover. */
-#define IN_REPLAY(r, a) (attempts[a].owner == (r) && !attempts[a].replayed && !WAITS(r, a) && IN_STAGE(r, a) && \
+#define IN_REPLAY(r, a) (attempts[a].owner == (r) && !attempts[a].replayed && !WAITS(r, a) && !AHEAD(r, a) && \
   (phase[r] == REPLAYING -> HAS_RECORD(a) && attempts[a].step == IDLE : IN_REDO(a)))
 
 #define EARLIER(a, b) (attempts[a].epoch < attempts[b].epoch || (attempts[a].epoch == attempts[b].epoch && \

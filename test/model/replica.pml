@@ -71,7 +71,6 @@ inline upToDateNow(r) {
     :: else
     fi
   };
-  saved[r] = 1;
   upToDate[r] = 1;
   phase[r] = UP;
   printf("| replica %d has replayed its spool\n", r);
@@ -92,9 +91,9 @@ inline giveUpUnsent(r) {
 /* At a start, and on a new timeline (Membership.look). */
 #define REPLAYS(r) (phase[r] == REPLAYING || (phase[r] == UP && !upToDate[r]))
 #ifdef FLAW_RESURRECTED
-#define ENDS_OWN(r) (phase[r] == REPLAYING && SECOND_STAGE(r))
+#define ENDS_OWN(r) (phase[r] == REPLAYING)
 #else
-#define ENDS_OWN(r) (REPLAYS(r) && SECOND_STAGE(r))
+#define ENDS_OWN(r) REPLAYS(r)
 #endif
 
 proctype replica(byte r) {
@@ -133,20 +132,15 @@ end:
       j = row.attempt; endOwn(j); tidy() }
   :: atomic { ENDS_OWN(r) && lock == NOBODY && !SOME(IN_REPLAY, r) && !OWN_ATTEMPT(r) && OWN_DOUBT(r) ->
       j = row.doubt; endOwn(j); tidy() }
-  :: d_step { REPLAYS(r) && SECOND_STAGE(r) && !SOME(TO_GIVE_UP, r) && !SOME(IN_REPLAY, r) && !SOME(WAITS, r) &&
+  :: d_step { REPLAYS(r) && MAY_FINISH(r) && !SOME(TO_GIVE_UP, r) && !SOME(IN_REPLAY, r) && !SOME(WAITS, r) &&
       !(ENDS_OWN(r) && (OWN_ATTEMPT(r) || OWN_DOUBT(r))) ->
       upToDateNow(r) }
 
 #if FAILOVERS > 0
   /* RedoMark.begin */
   :: d_step { REPLAYS(r) && SOME(TO_GIVE_UP, r) -> giveUpUnsent(r) }
-#ifndef FLAW_ORDER
-  :: d_step { REPLAYS(r) && !saved[r] && !SOME(TO_GIVE_UP, r) && !SOME(IN_REPLAY, r) && !SOME(IN_HAND, r) ->
-      saved[r] = 1;
-      printf("| replica %d has saved its answers\n", r) }
-#endif
   /* FleetAdministration.declareLost, where the fleet waits for one that will not come. */
-  :: atomic { phase[r] == GONE && !upToDate[r] && lock == NOBODY && OTHERS_HAVE_SAVED ->
+  :: atomic { phase[r] == GONE && !upToDate[r] && lock == NOBODY && OTHERS_HAVE_BROUGHT ->
       printf("| an operator declares replica %d lost\n", r);
       d_step { declareLost(r) } }
 #endif

@@ -106,7 +106,7 @@ init {
     row.generation = 1;
     row.state = ACTIVE;
     good = 1;
-    for (i : 0 .. REPLICAS - 1) { phase[i] = UP; saved[i] = 1; upToDate[i] = 1 }
+    for (i : 0 .. REPLICAS - 1) { phase[i] = UP; upToDate[i] = 1 }
     for (i : 0 .. ATTEMPTS) { clear(i) }
   };
   atomic {

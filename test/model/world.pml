@@ -81,7 +81,7 @@ inline promote() {
   attemptEnds();
   copyRow(row, standby);
   forgetStandby();
-  for (i : 0 .. REPLICAS - 1) { saved[i] = 0; upToDate[i] = 0 };
+  for (i : 0 .. REPLICAS - 1) { upToDate[i] = 0 };
 #ifndef FLAW_JOIN
   for (i : 1 .. ATTEMPTS) { attempts[i].replayed = 0 };
 #endif
